@@ -44,7 +44,8 @@ GEN_H     := $(B)/gen/sync/wire/lanyard.pb-c.h
 LIB_SRC   := $(filter-out agent/cli/%,$(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/*/*.c))
 LIB_SRC   := $(filter-out agent/lanyardd.c,$(LIB_SRC))
 CLI_SRC   := $(wildcard agent/cli/*.c)
-LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o) $(B)/gen/sync/wire/lanyard.pb-c.o
+WEB_C     := $(B)/gen/agent/api/web_files.c
+LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o) $(B)/gen/sync/wire/lanyard.pb-c.o $(WEB_C:.c=.o)
 CLI_OBJ   := $(CLI_SRC:%.c=$(B)/%.o)
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
 UNIT_BIN  := $(UNIT_SRC:%.c=$(B)/%)
@@ -52,10 +53,10 @@ UNIT_HELP := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 
-ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/*/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/sim/*.c)
+ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/*/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/lab/*.c tests/sim/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/*/*.h tests/unit/*.h tests/fuzz/*.h tests/fault/*.h tests/sim/*.h)
 
-.PHONY: all run check quick steps check-scripts check-format tidy compdb sim mutants help install manuals deb dist deb-test clean lab fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile built unit unit-built asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench chunk-bench seal-bench guess-bench sha256-bench arm-test vm-test
+.PHONY: all prometheus-test run check quick steps check-scripts check-format tidy compdb sim mutants help install manuals deb dist deb-test clean lab lab-bin fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile built unit unit-built asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench chunk-bench seal-bench vault-bench guess-bench sha256-bench arm-test vm-test web-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 run: ## install what is missing, build, and share ./share in a new group (JOIN=name asks to join one, INVITE=token joins one)
@@ -82,6 +83,12 @@ $(GEN_C) $(GEN_H) &: $(PROTO)
 	@mkdir -p $(B)/gen
 	$(Q)protoc-c --c_out=$(B)/gen $(PROTO)
 
+# The page is in the program; a file that went away counts, too.
+$(WEB_C): $(wildcard agent/web/*) agent/web scripts/embed-web
+	$(say) GEN $@
+	@mkdir -p $(@D)
+	$(Q)scripts/embed-web agent/web > $@.new && mv $@.new $@
+
 $(B)/gen/%.o: $(B)/gen/%.c
 	$(say) CC $@
 	$(Q)$(CC) $(CPPFLAGS) $(filter-out -Werror,$(CFLAGS)) -w $(PKG_CFLAGS) -c -o $@ $<
@@ -90,6 +97,9 @@ $(B)/%.o: %.c | $(GEN_H)
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The file that is part of it, by .incbin.
+$(B)/agent/api/api_openapi.o: agent/api/openapi.json
 
 # A unit test links against the library and the helpers that several tests share; unused objects are not pulled in.
 $(B)/tests/unit/libhelp.a: $(UNIT_HELP:%.c=$(B)/%.o)
@@ -120,13 +130,13 @@ mutants: $(B)/tests/sim/sim ## break the product on purpose, edit by edit, and s
 
 # What the stages of `check` run, on all processors.
 built: ## compile all programs and tests
-	+$(Q)$(MAKE) --no-print-directory -j $$(nproc) all unit-built $(FUZZ_BIN) $(B)/tests/sim/sim
+	+$(Q)$(MAKE) --no-print-directory -j $$(nproc) all unit-built $(FUZZ_BIN) $(B)/tests/sim/sim lab-bin
 
 unit-built: $(UNIT_BIN)
 
 # As many at a time as there are processors; what one says comes whole, when it has ended.
 unit: $(UNIT_BIN) ## build and run the unit tests
-	@printf '%s\n' $(UNIT_BIN) | xargs -P $$(nproc) -n 1 sh -c 'said=$$(timeout 300 "$$0" 2>&1); status=$$?; \
+	@printf '%s\n' $(UNIT_BIN) | xargs -P $$(nproc) -n 1 sh -c 'said=$$(timeout 900 "$$0" 2>&1); status=$$?; \
 		[ $$status -ne 124 ] || said="$$said\n$$0: did not end"; printf "== %s\n%b\n" "$$0" "$$said"; exit $$status'
 
 # A fuzz target defines LLVMFuzzerTestOneInput. Built with replay_main.c it runs once over its corpus, with any compiler;
@@ -149,18 +159,28 @@ $(B)/tests/bench/%_bench: tests/bench/%_bench.c $(B)/liblanyard.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(B)/liblanyard.a $(PKG_LIBS) -lm
 
+# It plays members as the unit tests do.
+$(B)/tests/bench/vault_bench: tests/bench/vault_bench.c $(B)/tests/unit/libhelp.a $(B)/liblanyard.a
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(B)/tests/unit/libhelp.a $(B)/liblanyard.a \
+		$(PKG_LIBS) -lcmocka -lm
+
 INDEX_ROWS ?= 50000
 index-bench: $(B)/tests/bench/index_bench ## measure rows per second through the index (INDEX_ROWS, 50000)
 	@$< $(INDEX_ROWS)
 
 link-bench: $(B)/tests/bench/link_bench ## measure bytes per second through one TLS link on loopback, by size of frame
-	@for n in 65536 262144 1048576 4194304; do echo "$$n"; $< $$n; done
+	@for n in 65536 262144 1048576 4194304; do echo "$$n"; $< $$n; echo "$$n, sealed"; $< $$n $$((4294967296 / n)) 4194304 sealed; done
 
 chunk-bench: $(B)/tests/bench/chunk_bench ## measure how many bytes per second are cut, by instruction set and kind of data
 	@$<
 
 seal-bench: $(B)/tests/bench/seal_bench $(B)/tests/bench/core_bench ## measure what cutting, sealing, opening and endorsing cost in a sealed group
 	@set -e; for b in $^; do $$b; done
+
+vault-bench: $(B)/tests/bench/vault_bench ## measure what a vault costs per row and per object (ROWS=200000)
+	@$< $(or $(ROWS),200000)
 
 guess-bench: $(B)/tests/bench/guess_bench ## measure how often known files, those of /usr, are told by the sizes of their sealed blocks
 	@find /usr -xdev -type f -size +1M -size -8M -print0 | sort -z | head -z -n 500 | xargs -0 $<
@@ -195,19 +215,36 @@ asan-unit: ## run the unit tests and the fuzz corpus under AddressSanitizer and 
 	+$(Q)$(MAKE) B=build-asan SAN=address,undefined built
 	+$(Q)$(MAKE) B=build-asan SAN=address,undefined unit fuzz-replay
 
-tsan-unit: ## run the unit tests under ThreadSanitizer
-	+$(Q)$(MAKE) -j $$(nproc) B=build-tsan SAN=thread unit-built
-	+$(Q)TSAN_OPTIONS=die_after_fork=0 $(MAKE) B=build-tsan SAN=thread unit
+# A program that cannot make a thread has no races to find, which is more than half of them.
+tsan-unit: unit-built ## run the unit tests that have threads under ThreadSanitizer
+	+$(Q)threaded=$$(for t in $(UNIT_BIN); do \
+			nm -u $$t | grep -q ' pthread_create' && printf 'build-tsan%s ' "$${t#$(B)}"; done); \
+		[ -n "$$threaded" ] && \
+		$(MAKE) -j $$(nproc) B=build-tsan SAN=thread UNIT_BIN="$$threaded" unit-built && \
+		TSAN_OPTIONS=die_after_fork=0 $(MAKE) B=build-tsan SAN=thread UNIT_BIN="$$threaded" unit
 
 PYTEST    := /usr/bin/python3 -m pytest
 LANES     ?= 2
-SIDE_BY_SIDE = scripts/lanes $(LANES) $(PYTEST)
-lab-test: all ## run the tests on several hosts (network namespaces); needs root or user namespaces (LANES=2: processes)
-	$(Q)LANYARD_BUILD=$(B) $(SIDE_BY_SIDE) tests/lab
+# Programs that tests of the lab run beside the agent.
+LAB_BIN   := $(patsubst %.c,$(B)/%,$(wildcard tests/lab/*.c))
+$(B)/tests/lab/%: tests/lab/%.c $(B)/liblanyard.a
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(B)/liblanyard.a $(PKG_LIBS)
 
-lab-asan: ## run them under AddressSanitizer and UBSan, without the slow ones
-	+$(Q)$(MAKE) -j $$(nproc) B=build-asan SAN=address,undefined all
-	$(Q)LANYARD_BUILD=build-asan LANYARD_LAB_FACTOR=3 $(SIDE_BY_SIDE) tests/lab -m "not slow"
+lab-bin: $(LAB_BIN)
+
+SIDE_BY_SIDE = scripts/lanes $(LANES) $(PYTEST)
+lab-test: all lab-bin ## run the tests on several hosts (network namespaces); needs root or user namespaces (LANES=2: processes; QUICK=1: those that lab-asan leaves out)
+	$(Q)LANYARD_BUILD=$(B) $(SIDE_BY_SIDE) tests/lab $(if $(QUICK),-m "slow or plain")
+
+lab-asan: ## run them under AddressSanitizer and UBSan, without those that are slow, or that say more of a plain build
+	+$(Q)$(MAKE) -j $$(nproc) B=build-asan SAN=address,undefined all lab-bin
+	$(Q)LANYARD_BUILD=build-asan LANYARD_LAB_FACTOR=3 $(SIDE_BY_SIDE) tests/lab -m "not slow and not plain"
+
+web-test: all ## install a browser, and run the tests of the page in it; pictures are in build/web-pictures
+	$(Q)scripts/setup --test --web
+	$(Q)LANYARD_BUILD=$(B) $(PYTEST) tests/web
 
 hostile: all ## run a malicious peer, attack by attack, and measure what each costs its victim (QUICK=1: the subset of `make check`)
 	$(Q)LANYARD_BUILD=$(B) $(if $(QUICK),$(SIDE_BY_SIDE),$(PYTEST)) tests/hostile $(if $(QUICK),-m "not slow")
@@ -241,7 +278,7 @@ races: all fault-lib ## swap files that the agent is about to touch for symlinks
 storms: all ## create, rename and delete files as fast as the disk allows (OPERATIONS=1000000)
 	$(Q)LANYARD_BUILD=$(B) LANYARD_FAULT=all LANYARD_STORM=$(OPERATIONS) $(PYTEST) tests/fault/test_storms.py
 
-oracle: all ## random user actions, kills and cut cables on 3 to 5 agents; every observation must be explained (SECONDS=600 SEED=1 ON=on-demand or syncthing)
+oracle: all ## random user actions, kills and cut cables on 3 to 5 agents; every observation must be explained (SECONDS=600 SEED=1 ON=on-demand, vault or syncthing)
 	$(Q)$(if $(filter syncthing,$(ON)),scripts/setup --bench)
 	$(Q)LANYARD_BUILD=$(B) tests/oracle/run.py --on $(ON) --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1) \
 		$(if $(filter syncthing,$(ON)),--go-on)
@@ -250,12 +287,12 @@ lab: all ## open a network of hosts with agents, and a shell to experiment in
 	$(Q)LANYARD_BUILD=$(B) tests/lab/lab
 
 # With a PATH of nothing but what scripts/setup installs: a test that needs more fails on every machine, not only on an
-# empty one.
+# empty one. Each test of the lab runs once: under sanitizers, where it proves the same and more, or else plain.
 check: ## install what the tests need, and run all of them
 	$(Q)scripts/setup --test
 	$(Q)scripts/bare-path '$(B)/bare-path' --test
 	+$(Q)PATH="$$(cd '$(B)/bare-path' && pwd)" MAKE='$(MAKE)' scripts/stages lint built 'unit fuzz-replay sim' asan-unit tsan-unit \
-		lab-test 'hostile QUICK=1' fault-test lab-asan
+		'lab-test QUICK=1' 'hostile QUICK=1' fault-test lab-asan
 
 # The inner loop: what a change breaks most often, soonest first. `make check` is what proves it.
 quick: ## lint what changed, the unit tests, some runs of the simulator and the main lab test, in three minutes
@@ -264,6 +301,12 @@ quick: ## lint what changed, the unit tests, some runs of the simulator and the 
 steps: all
 	$(Q)LANYARD_BUILD=$(B) $(PYTEST) tests/lab/test_steps.py
 
+# Debian's package starts a service when it is installed; here its promtool alone is unpacked.
+prometheus-test: built ## a real scrape, the alerts and the scrape configuration with Prometheus' own promtool
+	$(Q)mkdir -p $(B)/prometheus
+	$(Q)cd $(B)/prometheus && { [ -x usr/bin/promtool ] || { apt-get download -q prometheus && dpkg-deb -x prometheus_*.deb .; }; }
+	$(Q)cd tests/lab && PATH="$(CURDIR)/$(B)/prometheus/usr/bin:$$PATH" LANYARD_BUILD=$(B) /usr/bin/python3 -m pytest -q test_metrics.py
+
 lint: check-scripts check-format tidy ## formatting, clang-tidy, cppcheck, arrows, names, words, units and other scripts
 
 check-scripts:
@@ -271,12 +314,18 @@ check-scripts:
 	$(Q)scripts/check-arrows
 	$(Q)scripts/check-api --self-test
 	$(Q)scripts/check-api
+	$(Q)scripts/openapi --check
 	$(Q)scripts/check-names --self-test
 	$(Q)scripts/check-names
 	$(Q)scripts/check-words --self-test
 	$(Q)scripts/check-words
 	$(Q)scripts/check-units
+	$(Q)scripts/check-web --self-test
+	$(Q)scripts/check-web
 	$(Q)scripts/check-shells
+	$(Q)tests/sim/mutants.py --check
+	@# Seconds depend on the machine and on what else it does: a test counts steps, or waits with patience.
+	@! grep -rnE '(clock|clock_mono_ns|time)\((NULL)?\) - [a-z_]+ <' tests/unit tests/fuzz tests/sim
 
 check-format:
 	$(Q)clang-format --dry-run -Werror $(ALL_SRC) $(ALL_HDR)

@@ -10,6 +10,7 @@
 #include <utlist.h>
 
 #include "agent/addresses.h"
+#include "agent/key_file.h"
 #include "agent/link_losses.h"
 #include "base/bytes.h"
 #include "base/fs.h"
@@ -42,6 +43,7 @@ static void load_group(struct agent *a, const char *group_hex)
 
 	if (e) {
 		agent_add_group(a, e);
+		agent_look_for_members(a, e);
 	} else {
 		if (log_allow(group_hex, 2))
 			log_error("%s", why);
@@ -80,6 +82,13 @@ static int load_groups(struct agent *a, char **why)
 	return -1;
 }
 
+/* Whoever imported was not told that it worked. */
+static void forget_unfinished_import(struct agent *a)
+{
+	if (key_file_forget_unfinished(a->home_dirfd))
+		log_warn("%s: the import of a key file was cut short: import it again", a->home);
+}
+
 static void load_again(void *arg)
 {
 	struct agent *a = arg;
@@ -102,6 +111,8 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 	a->events = events;
 	a->home = mem_strdup(config->home);
 	a->name = mem_strdup(config->settings->name);
+	a->replaced = config->replaced;
+	a->replaced_arg = config->arg;
 	a->home_dirfd = open(config->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (a->home_dirfd < 0) {
 		*why = mem_printf("%s: %s", config->home, strerror(errno));
@@ -136,7 +147,9 @@ struct agent *agent_new(struct loop *loop, const struct agent_config *config, st
 		                              .ended = agent_ended,
 		                              .arg = a };
 	a->load_timer = loop_timer_new(loop, load_again, a);
+	a->replaced_timer = loop_timer_new(loop, agent_key_replaced, a);
 	a->announce_timer = loop_timer_new(loop, agent_announce_again, a);
+	forget_unfinished_import(a);
 	if (load_groups(a, why) < 0) {
 		(void)agent_free(a);
 		return NULL;
@@ -168,14 +181,17 @@ static bool free_engines(struct agent *a)
 	return all;
 }
 
-/* In reverse order. Discovery first, so that it reports nothing to peers that are being freed. If a disk does not
- * answer, nothing more is freed, since jobs still use it. */
+/* In reverse order. Discovery first, so that it reports nothing to peers that are being freed. The loop is turned until
+ * each group has stopped, while the others and the connections go on: what they call has to mind a->ending. If a disk
+ * does not answer, nothing more is freed, since jobs still use it. */
 bool agent_free(struct agent *a)
 {
 	if (!a)
 		return true;
+	a->ending = true;
 	agent_close_discovery(a);
 	loop_timer_free(a->load_timer);
+	loop_timer_free(a->replaced_timer);
 	loop_timer_free(a->announce_timer);
 	a->announce_timer = NULL;
 	addresses_free(a->addresses);
@@ -213,6 +229,23 @@ int agent_port(const struct agent *a)
 void agent_limit(struct agent *a, int64_t upload, int64_t download)
 {
 	peers_limit(a->peers, upload, download);
+}
+
+static bool vault_disk_changed(void *arg, struct engine *e)
+{
+	(void)arg;
+	engine_vault_quota_changed(e);
+	return true;
+}
+
+void agent_vault_disk_changed(struct agent *a)
+{
+	agent_engines(a, vault_disk_changed, NULL);
+}
+
+void agent_work(struct agent *a, workers_fn *work, workers_done_fn *done, void *job)
+{
+	workers_submit(a->workers, WORKERS_BULK, work, done, job);
 }
 
 struct peers *agent_peers(struct agent *a)

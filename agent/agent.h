@@ -1,6 +1,6 @@
 /* The agent: identity, connections, discovery, and an engine per group; the functions are what the control API
  * offers. Files in the home: key.pem, lock, machine, control.sock, groups/<group ID hex>/{settings, roster.bin,
- * index.db}. The loop's thread. */
+ * keys.bin, index.db}. The loop's thread. */
 #ifndef LANYARD_AGENT_AGENT_H
 #define LANYARD_AGENT_AGENT_H
 
@@ -19,8 +19,11 @@ struct peers;
 struct agent_config {
 	const char *home; /* absolute; exists, 0700, locked by the caller; copied */
 	const struct settings
-		*settings; /* must outlive the agent; agent_add_static() and agent_limit() tell it what changes */
+		*settings; /* must outlive the agent; agent_add_static() and the like tell it what changes */
 	int worker_threads;
+	/* The home is another agent's now (agent_key_install()): this one is to be freed, and another one made. */
+	void (*replaced)(void *arg);
+	void *arg;
 };
 
 /* Opens everything. A group whose share or index cannot be opened is in state ENGINE_ERROR and does not affect the
@@ -34,12 +37,23 @@ const char *agent_copy(const struct agent *a);
 typedef void agent_loss_fn(void *arg, const struct link_loss *loss, const char *name);
 void agent_losses(struct agent *a, agent_loss_fn *fn, void *arg);
 
+/* Connections that were refused in this run. */
+enum agent_refused {
+	AGENT_REFUSED_HANDSHAKE, /* the other end showed no key */
+	AGENT_REFUSED_STRANGER,  /* it is a member of none of our groups */
+	AGENT_REFUSED_MEMBER,    /* it is one */
+	AGENT_REFUSED
+};
+uint64_t agent_refused_count(const struct agent *a, enum agent_refused why);
+
 const struct agent_id *agent_self(const struct agent *a);
 int agent_port(const struct agent *a);
 /* One more address of a member, as in settings.peers, tried from now on. -1: not of the form HOST:PORT. */
 int agent_add_static(struct agent *a, const char *host_port);
 /* Changes the limits of settings.upload and settings.download. */
 void agent_limit(struct agent *a, int64_t upload, int64_t download);
+/* settings.vault_disk may be another one: the vaults that run take it over. */
+void agent_vault_disk_changed(struct agent *a);
 /* "avahi", "embedded", "off"; *problem: why it does not work, or NULL. */
 const char *agent_discovery(const struct agent *a, const char **problem);
 struct peers *agent_peers(struct agent *a);
@@ -124,6 +138,26 @@ struct agent_ask_wish {
 int agent_ask(struct agent *a, const struct group_tag *tag, const struct agent_ask_wish *wish, char **why);
 /* Stops asking, and forgets what was decided. The owners still see the request until it expires. */
 void agent_ask_end(struct agent *a, const char *tag);
+
+/* --- its key --- */
+
+struct export_content;
+
+/* What a key file of this agent holds: its identity, and each group that it is in or waits for. Fresh, freed by
+ * export_content_free(). NULL with *why. */
+struct export_content *agent_key_content(struct agent *a, char **why);
+/* Why this agent may not become another one: it is in a group, for example. Fresh; NULL: it may. */
+char *agent_key_obstacle(const struct agent *a);
+/* A worker's: key_check_shares() for this agent's home. */
+char *agent_key_shares(const struct agent *a, const struct export_content *c, char *const *shares, bool asked);
+/* Makes the home that of the agent whose key file it was. shares: of each group, absolute. -1 with *why. *became: also
+ * after -1, as of key_file_install(). Then this agent goes on as it was until agent_key_replaced(); arg: the agent. */
+int agent_key_install(struct agent *a, const struct export_content *c, char *const *shares, bool *became, char **why);
+void agent_key_replaced(void *arg);
+/* Once an answer that was given in this turn has been sent. */
+void agent_key_replaced_soon(struct agent *a);
+/* For work that takes a worker a while, and no disk of a share. */
+void agent_work(struct agent *a, workers_fn *work, workers_done_fn *done, void *job);
 
 /* --- the network --- */
 

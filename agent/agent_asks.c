@@ -184,7 +184,7 @@ static void ask_accepted(void *arg, struct roster *roster)
 		forget_ask(ask);
 		return;
 	}
-	e = engine_found(&a->context, roster, ask->share, &why);
+	e = engine_accepted(&a->context, roster, ask->share, &why);
 	if (e == NULL) {
 		log_about(LOG_ERROR, &(struct log_about){ .group = ask->name },
 		          "group %s: accepted, and cannot be set up here; trying again: %s", ask->name, why);

@@ -19,9 +19,10 @@ static void stop_sharing(void *arg)
 	a->copied_seen = false;
 	DL_FOREACH(a->groups, g) {
 		const struct roster *roster = engine_roster(g->engine);
+		bool waits = engine_is_restored(g->engine); /* who its members are is not known yet */
 
-		if (!engine_is_copied(g->engine) && !engine_is_joiner(g->engine) && roster != NULL &&
-		    (all || roster_may(roster, &a->copied_by, RIGHT_TAKE_PART)))
+		if (!engine_is_copied(g->engine) && (!engine_is_joiner(g->engine) || waits) && roster != NULL &&
+		    (all || waits || roster_may(roster, &a->copied_by, RIGHT_TAKE_PART)))
 			engine_copied(g->engine, mem_strdup(a->copy));
 	}
 	agent_publish(a);
@@ -39,7 +40,8 @@ void agent_copied_home(void *arg, const struct agent_id *peer, const char *addre
 		                  "give the copy its own home (an empty --home), and let it join by an invite",
 		                  address);
 	else
-		text = mem_printf("this home was copied: the same identity runs elsewhere too (%s%s). Nothing is "
+		text = mem_printf("this home was copied, or restored while its agent still runs: the same identity "
+		                  "runs elsewhere too (%s%s). Nothing is "
 		                  "shared from here. Stop one of the two agents, give it its own home (an empty "
 		                  "--home) and let it join by an invite; then restart the other",
 		                  peer ? "says " : "", address);
@@ -49,7 +51,7 @@ void agent_copied_home(void *arg, const struct agent_id *peer, const char *addre
 		events_emit(a->events, &(struct event){ .kind = "problem", .reason = text });
 	free(a->copy);
 	a->copy = text;
-	if (!yield || a->copied_seen)
+	if (!yield || a->copied_seen || a->ending)
 		return;
 	a->copied_seen = true;
 	a->copied_by = peer ? *peer : (struct agent_id){ 0 };

@@ -100,6 +100,14 @@ int agent_add_static(struct agent *a, const char *host_port)
 	return discovery_add_static(a->discovery, host_port);
 }
 
+void agent_look_for_members(struct agent *a, const struct engine *e)
+{
+	const struct invite *invite = engine_invite(e);
+
+	for (size_t i = 0; invite != NULL && i < invite->naddresses; i++)
+		(void)discovery_add_hint(a->discovery, invite->addresses[i]);
+}
+
 const char *agent_discovery(const struct agent *a, const char **problem)
 {
 	*problem = a->problem;

@@ -154,8 +154,7 @@ int agent_join(struct agent *a, const char *token, const char *share, struct eng
 	group_id_tag(tag, &invite.group);
 	agent_ask_drop(a, tag);
 	agent_publish(a);
-	for (size_t i = 0; i < invite.naddresses; i++)
-		discovery_add_hint(a->discovery, invite.addresses[i]);
+	agent_look_for_members(a, e);
 	*out = e;
 	return 0;
 }

@@ -37,6 +37,7 @@ struct agent_asking {
 
 struct agent {
 	struct loop *loop;
+	bool ending; /* agent_free() began: groups and connections that are still there change nothing any more */
 	struct workers *workers;
 	struct events *events;
 	struct identity *self;
@@ -44,6 +45,7 @@ struct agent {
 	struct discovery *discovery;
 	struct addresses *addresses; /* NULL without netlink */
 	struct link_losses *losses;
+	uint64_t refused[AGENT_REFUSED];
 	char *backend, *problem; /* as discovery reports them */
 	int port;
 	char *home, *name;
@@ -54,9 +56,12 @@ struct agent {
 	int home_dirfd;
 	struct real_path *home_real_path;
 	struct engine_context context;
+	void (*replaced)(void *arg); /* see agent_config */
+	void *replaced_arg;
 	struct agent_group *groups;
 	struct agent_asking *asks;         /* agent_asks.c */
 	struct agent_group *leaving;       /* left, but their disks have not answered yet */
+	struct loop_timer *replaced_timer; /* for agent_key_replaced_soon() */
 	struct loop_timer *load_timer;     /* runs while the settings of a group cannot be read */
 	struct loop_timer *announce_timer; /* agent_list.c */
 	struct seen_groups *seen;
@@ -64,8 +69,8 @@ struct agent {
 	int64_t browse_since_ms;         /* since then; 0: they are not */
 };
 
-/* Each file calls only those above it: agent_list, agent_discovery and agent_copied, agent_groups, agent_members and
- * agent_peers, agent_asks, agent_requests, agent. */
+/* Each file calls only those above it: agent_list, agent_discovery, agent_copied and agent_key, agent_groups,
+ * agent_members and agent_peers, agent_asks, agent_requests, agent. */
 
 /* --- agent_list.c --- */
 
@@ -86,6 +91,8 @@ void agent_ask_drop(struct agent *a, const char *tag);
 
 void agent_open_discovery(struct agent *a, const struct settings *settings);
 void agent_close_discovery(struct agent *a);
+/* Tries the addresses at which a group that is being joined may have members. */
+void agent_look_for_members(struct agent *a, const struct engine *e);
 
 /* --- agent_copied.c: for peers_config.copied_home. --- */
 
@@ -102,6 +109,8 @@ void agent_ended(void *arg, struct engine *e);
 
 /* The group's roster, if this agent may decide in the group; NULL and *why: only an owner can do `what`. */
 struct roster *agent_owned_roster(const struct agent *a, struct engine *e, const char *what, char **why);
+/* Whether the group can have somebody in this role: a vault needs a sealed one. False with *why. */
+bool agent_role_possible(const struct roster *r, enum role role, char **why);
 /* Whether this agent ID asks to join; if so, fills in its name. */
 bool agent_asks_to_join(struct engine *e, struct agent_decided *about);
 /* Gives it the role, whatever it was before. For owners; -1 with *why. */

@@ -154,7 +154,8 @@ static void show_group(struct agent *a, struct discovery_group *out, struct engi
 	out->members = look.members;
 }
 
-/* Announces the groups that we are a member of and that run, and looks for members of those that we want to join. */
+/* Announces the groups that we are a member of and that run, and looks for members of those that we want to join. Not
+ * while the agent ends: discovery is gone then. */
 static void announce_groups(struct agent *a)
 {
 	struct discovery_group groups[AGENT_MAX_GROUPS] = { 0 };
@@ -164,6 +165,8 @@ static void announce_groups(struct agent *a)
 	size_t nwanted = 0;
 	size_t n = 0;
 
+	if (a->ending)
+		return;
 	DL_FOREACH(a->groups, g) {
 		struct engine *e = g->engine;
 
@@ -190,6 +193,8 @@ void agent_publish(void *arg)
 {
 	struct agent *a = arg;
 
+	if (a->ending)
+		return;
 	announce_groups(a);
 	if (a->groups != NULL)
 		loop_timer_start(a->announce_timer, ANNOUNCE_EVERY_MS, ANNOUNCE_EVERY_MS);

@@ -18,8 +18,7 @@ struct roster *agent_owned_roster(const struct agent *a, struct engine *e, const
 	return NULL;
 }
 
-/* The roles that a group can give now. */
-static bool is_role_possible(const struct roster *r, enum role role, char **why)
+bool agent_role_possible(const struct roster *r, enum role role, char **why)
 {
 	if (role != ROLE_VAULT || roster_sealed(r))
 		return true;
@@ -39,7 +38,7 @@ int agent_invite(struct agent *a, struct engine *e, const struct agent_invite *w
 	int64_t now = clock_wall_s();
 	struct invite invite;
 
-	if (r == NULL || !is_role_possible(r, what->role, why))
+	if (r == NULL || !agent_role_possible(r, what->role, why))
 		return -1;
 	if (engine_error(e) != NULL ||
 	    invite_make(&invite, r, a->self, what->role, what->uses, now + what->expires_s)) {
@@ -174,7 +173,7 @@ int agent_role(struct agent *a, struct engine *e, const char *who, enum role rol
 	struct roster *r = agent_owned_roster(a, e, "give a role", why);
 	enum role before;
 
-	if (r == NULL || !is_role_possible(r, role, why) || find_agent(a, e, r, who, about, why) < 0)
+	if (r == NULL || !agent_role_possible(r, role, why) || find_agent(a, e, r, who, about, why) < 0)
 		return -1;
 	before = roster_role(r, &about->id);
 	if (before == role)

@@ -67,10 +67,33 @@ static void on_disconnected(void *arg, const struct agent_id *peer, struct peer_
 		discovery_refresh(a->discovery);
 }
 
+uint64_t agent_refused_count(const struct agent *a, enum agent_refused why)
+{
+	return a->refused[why];
+}
+
+static enum agent_refused refused_kind(const struct agent *a, const struct agent_id *peer)
+{
+	const struct agent_group *g;
+
+	if (peer == NULL)
+		return AGENT_REFUSED_HANDSHAKE;
+	DL_FOREACH(a->groups, g) {
+		const struct roster *r = engine_roster(g->engine);
+
+		if (r != NULL && roster_role(r, peer) != ROLE_NONE)
+			return AGENT_REFUSED_MEMBER;
+	}
+	return AGENT_REFUSED_STRANGER;
+}
+
 static void on_refused(void *arg, const struct agent_id *peer, const char *address, const char *reason)
 {
 	char text[ID_TEXT_MAX] = "somebody";
 	char *key = mem_printf("refused %.*s %s", (int)strcspn(address, "]"), address, reason), *colon;
+	struct agent *a = arg;
+
+	a->refused[refused_kind(a, peer)]++;
 
 	/* Once per minute for each address and reason, whatever the port. */
 	colon = strrchr(key, ':');

@@ -55,7 +55,8 @@ int agent_accept(struct agent *a, struct engine *e, const char *text, enum role 
 {
 	bool asks;
 
-	if (may_decide(a, e, why) < 0 || find_request(e, text, about, &asks, why) < 0)
+	if (may_decide(a, e, why) < 0 || !agent_role_possible(engine_roster(e), role, why) ||
+	    find_request(e, text, about, &asks, why) < 0)
 		return -1;
 	if (!asks && roster_role(engine_roster(e), &about->id) != ROLE_NONE) {
 		*why = mem_printf("%s is a member of group %s already (lanyard role changes its role)", text,

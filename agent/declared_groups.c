@@ -82,6 +82,9 @@ static bool is_attempt(struct engine *e)
 {
 	const struct roster *roster = engine_roster(e);
 
+	/* One from a key file waits for a member, and an invite would make it a joiner. */
+	if (engine_is_restored(e))
+		return false;
 	return engine_is_joiner(e) || (engine_index(e) == NULL && (roster == NULL || *roster_name(roster) == '\0'));
 }
 

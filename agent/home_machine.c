@@ -40,22 +40,39 @@ static bool own_hash(char hex[2 * HASH_BYTES + 1])
 	return true;
 }
 
+/* In place of the hash, where this machine has no ID. */
+static const char nameless[] = "no-machine-id";
+
 struct home_machine home_machine_check(int home_dirfd)
 {
 	struct home_machine m = { 0 };
 	char hex[2 * HASH_BYTES + 1], *stored;
 	size_t n = 0;
 
-	if (!own_hash(hex))
-		return m;
 	stored = fs_read_file(home_dirfd, name, sizeof(m.text) - 1, &n);
-	if (stored != NULL && n >= strlen(hex)) {
+	if (!own_hash(hex)) {
+		m.moved = stored != NULL && strstr(stored, "moved") != NULL;
+		free(stored);
+		return m;
+	}
+	if (stored != NULL && strncmp(stored, nameless, strlen(nameless)) == 0) {
+		m.moved = strstr(stored, "moved") != NULL;
+	} else if (stored != NULL && n >= strlen(hex)) {
 		m.fresh = strncmp(stored, hex, strlen(hex)) != 0;
 		m.moved = m.fresh || strstr(stored, "moved") != NULL;
 	}
 	free(stored);
 	(void)snprintf(m.text, sizeof(m.text), "%s%s\n", hex, m.moved ? " moved" : "");
 	return m;
+}
+
+int home_machine_copied(int home_dirfd)
+{
+	struct home_machine m = { .moved = true };
+	char hex[2 * HASH_BYTES + 1];
+
+	(void)snprintf(m.text, sizeof(m.text), "%s moved\n", own_hash(hex) ? hex : nameless);
+	return home_machine_store(home_dirfd, &m);
 }
 
 int home_machine_store(int home_dirfd, const struct home_machine *m)

@@ -14,5 +14,8 @@ struct home_machine {
 struct home_machine home_machine_check(int home_dirfd);
 /* To be called once a first start on this machine has succeeded. 0, or -1 with errno. */
 int home_machine_store(int home_dirfd, const struct home_machine *m);
+/* From now on the home counts as one that was moved, at its next start and later: it was made from a key file, and the
+ * agent that this is of may still run elsewhere. 0, or -1 with errno. */
+int home_machine_copied(int home_dirfd);
 
 #endif

@@ -16,6 +16,8 @@
 #include "agent/config/config.h"
 #include "agent/confine.h"
 #include "agent/api/control.h"
+#include "agent/api/metrics_door.h"
+#include "agent/api/web.h"
 #include "agent/declared_groups.h"
 #include "agent/engine/events.h"
 #include "agent/home.h"
@@ -43,8 +45,13 @@ struct program {
 	struct status_line *status_line;
 	struct api *api;
 	struct control *control;
-	struct control *readers; /* NULL: only this user may ask */
-	bool stopping;           /* after a signal */
+	struct control *readers;      /* NULL: only this user may ask */
+	struct web *web;              /* NULL: off */
+	struct metrics_door *metrics; /* NULL: none is set */
+	bool serving;                 /* the agent and all that serves it are there */
+	bool stopping;                /* after a signal */
+	bool reload;                  /* a signal asked for it before it was serving */
+	bool replaced;                /* the home has another agent's key: to start again with that */
 };
 
 static int complain(char *why)
@@ -133,6 +140,8 @@ static void apply_settings(struct program *p, const struct config *new)
 	now->upload = new->settings.upload;
 	now->download = new->settings.download;
 	agent_limit(p->agent, now->upload, now->download);
+	now->vault_disk = new->settings.vault_disk;
+	agent_vault_disk_changed(p->agent);
 	for (size_t i = 0; i < new->settings.peers.n; i++) {
 		const char *peer = new->settings.peers.v[i];
 
@@ -147,13 +156,12 @@ static void apply_settings(struct program *p, const struct config *new)
 	declared_groups_join(p->agent, new);
 }
 
-static void reload_signal(void *arg, int signum)
+static void reload(struct program *p)
 {
-	struct program *p = arg;
 	struct config new;
 	char *why = NULL;
 
-	(void)signum;
+	p->reload = false;
 	notify_reloading(p->notify);
 	if (config_load(&new, p->home.path, &p->options, &why) < 0) {
 		log_error("settings: %s; the old settings stay in force", why);
@@ -165,6 +173,17 @@ static void reload_signal(void *arg, int signum)
 	}
 	config_free(&new);
 	notify_ready(p->notify);
+}
+
+/* While the agent starts or stops, the loop is turned as well: it is told once it is there. */
+static void reload_signal(void *arg, int signum)
+{
+	struct program *p = arg;
+
+	(void)signum;
+	p->reload = true;
+	if (p->serving)
+		reload(p);
 }
 
 /* --- start, run, stop --- */
@@ -226,17 +245,55 @@ static int start_loop(struct program *p)
 	return 0;
 }
 
+static void agent_replaced(void *arg)
+{
+	struct program *p = arg;
+
+	p->replaced = true;
+	loop_stop(p->loop);
+}
+
 static int start_agent(struct program *p)
 {
 	const struct agent_config config = {
 		.home = p->home.path,
 		.settings = &p->config.settings,
 		.worker_threads = worker_threads(),
+		.replaced = agent_replaced,
+		.arg = p,
 	};
 	char *why = NULL;
 
 	p->agent = agent_new(p->loop, &config, p->events, &why);
 	return p->agent == NULL ? complain(why) : 0;
+}
+
+/* A socket in the runtime folder. */
+static struct control *open_socket(struct program *p, const char *name, mode_t mode, size_t body_max,
+                                   control_handler *handler)
+{
+	struct control_listen listen;
+	struct control *c = NULL;
+	char *why = NULL;
+
+	if (control_listen_in(&listen, p->runtime.dirfd, p->runtime.path, name, mode, &why) == 0)
+		c = control_new(p->loop, &(struct control_door){ &listen, body_max, NULL }, handler, p->api, &why);
+	if (c == NULL)
+		complain(why);
+	return c;
+}
+
+/* The agent does its work without it, so a port that is taken does not keep it from starting. */
+static void open_metrics(struct program *p)
+{
+	char *why = NULL;
+
+	if (p->config.settings.metrics[0] == '\0')
+		return;
+	p->metrics = metrics_door_new(p->loop, p->api, p->config.settings.metrics, &why);
+	if (p->metrics == NULL)
+		log_error("metrics are not served: %s", why);
+	free(why);
 }
 
 static int start_control(struct program *p)
@@ -246,18 +303,17 @@ static int start_control(struct program *p)
 	p->api = api_new(p->loop, p->agent, p->events, p->config.settings.name, p->config.settings.listen);
 	if (runtime_open(&p->runtime, &p->home, &why) < 0)
 		return complain(why);
-	p->control =
-		control_new(p->loop, &(struct control_door){ p->runtime.dirfd, p->runtime.path, "control.sock", 0600 },
-	                    api_handle, p->api, &why);
+	open_metrics(p);
+	p->control = open_socket(p, "control.sock", 0600, CONTROL_BODY_LARGE, api_handle);
 	if (p->control == NULL)
-		return complain(why);
+		return EXIT_REFUSED;
+	p->web = web_new(p->loop, &p->config.settings, api_handle_web, p->api);
+	api_use_web(p->api, p->web);
 	if (!p->runtime.named)
 		return 0;
 	/* For the users whose files these are: read-only. */
-	p->readers =
-		control_new(p->loop, &(struct control_door){ p->runtime.dirfd, p->runtime.path, "status.sock", 0660 },
-	                    api_handle_reader, p->api, &why);
-	return p->readers == NULL ? complain(why) : 0;
+	p->readers = open_socket(p, "status.sock", 0660, 0, api_handle_reader);
+	return p->readers == NULL ? EXIT_REFUSED : 0;
 }
 
 static void run_program(struct program *p)
@@ -268,12 +324,21 @@ static void run_program(struct program *p)
 	log_info("lanyardd " LANYARD_VERSION ": agent %s, port %d, home %s", id, agent_port(p->agent), p->home.path);
 	declared_groups_join(p->agent, &p->config);
 	p->status_line = status_line_new(p->loop, p->agent, p->events, p->notify);
+	if (p->stopping) /* before loop_run(), which would not know it */
+		return;
+	p->serving = true;
 	notify_ready(p->notify);
+	if (p->reload)
+		reload(p);
 	loop_run(p->loop);
+	p->serving = false;
 }
 
-static void stop_program(struct program *p)
+/* The agent, and all that serves it. */
+static void stop_agent(struct program *p)
 {
+	web_free(p->web);
+	metrics_door_free(p->metrics);
 	control_free(p->readers);
 	control_free(p->control);
 	status_line_free(p->status_line);
@@ -285,6 +350,18 @@ static void stop_program(struct program *p)
 		_exit(0);
 	}
 	api_free(p->api); /* after the agent, which may still call it */
+	runtime_close(&p->runtime);
+	p->readers = p->control = NULL;
+	p->web = NULL;
+	p->metrics = NULL;
+	p->status_line = NULL;
+	p->agent = NULL;
+	p->api = NULL;
+}
+
+static void stop_program(struct program *p)
+{
+	stop_agent(p);
 	events_free(p->events);
 	notify_free(p->notify);
 	/* A second Ctrl-C must not interrupt the last steps. */
@@ -296,7 +373,6 @@ static void stop_program(struct program *p)
 	loop_signal_free(p->sigterm);
 	loop_free(p->loop);
 	config_free(&p->config);
-	runtime_close(&p->runtime);
 	home_close(&p->home);
 	options_free(&p->options);
 }
@@ -330,13 +406,20 @@ static int parse_options(struct program *p, int argc, char **argv, int *status)
 	return *status == 0 ? 0 : -1;
 }
 
+/* An agent whose home became another agent's ends, and that one starts: no other process takes the home between the
+ * two. A signal may come in either, since both turn the loop. */
 static int serve(struct program *p)
 {
 	int status;
 
-	if ((status = open_home(p)) == 0 && (status = read_config(p)) == 0 && (status = start_loop(p)) == 0 &&
-	    (status = start_agent(p)) == 0 && (status = start_control(p)) == 0)
-		run_program(p);
+	if ((status = open_home(p)) != 0 || (status = read_config(p)) != 0 || (status = start_loop(p)) != 0)
+		return status;
+	do {
+		stop_agent(p);
+		p->replaced = false;
+		if (!p->stopping && (status = start_agent(p)) == 0 && (status = start_control(p)) == 0)
+			run_program(p);
+	} while (p->replaced && !p->stopping && status == 0);
 	return status;
 }
 

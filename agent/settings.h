@@ -22,11 +22,14 @@ struct settings {
 	char *name;      /* of this host, for people */
 	char *listen;    /* "[ADDR:]PORT" */
 	bool listen_set; /* by the admin: otherwise any free port will do where that one is taken */
+	char *metrics;   /* where metrics are served: "ADDR:PORT", or the path of a socket; "": nowhere */
 	enum discovery_mode discovery;
 	struct settings_list peers;      /* HOST:PORT; files and command line add up */
 	struct settings_list interfaces; /* where mDNS is used; none: all */
 	enum log_level log_level;
-	int64_t upload, download; /* 0: no limit */
+	char *web;                      /* where the page is served; "": nowhere */
+	struct settings_list web_names; /* by which browsers may call that place */
+	int64_t upload, download;       /* 0: no limit */
 
 	/* Of each group. */
 	int64_t rescan_s;
@@ -34,6 +37,7 @@ struct settings {
 	int64_t versions_age_s;   /* of the oldest versions that are kept; 0: none are */
 	int versions_percent;     /* of the disk that they may fill */
 	int64_t memory;           /* of blocks in transit; 0: the default */
+	int64_t vault_disk;       /* bytes that are stored as a vault; 0: as much as the disk has room for */
 	int64_t tombstones_age_s; /* of deletions before they may be forgotten; 0: never are */
 };
 

@@ -78,7 +78,7 @@ static bool add_group(void *arg, struct engine *e)
 	engine_status(e, &s);
 	f->groups++;
 	f->files += s.wanted;
-	f->joining += s.state == ENGINE_JOINING;
+	f->joining += s.state == ENGINE_JOINING || s.state == ENGINE_RESTORED;
 	f->paused += s.state == ENGINE_PAUSED;
 	f->requests += engine_mailbox(e) != NULL ? requests_waiting(engine_mailbox(e)) : 0;
 	f->scanning += s.state == ENGINE_SCANNING || (s.state == ENGINE_SYNCING && s.wanted == 0) ||

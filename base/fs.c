@@ -315,6 +315,8 @@ int fs_set_mtime_at(int dirfd, const char *name, int64_t mtime_ns)
 		return -1;
 	fill_times(times, mtime_ns);
 	rc = utimensat(fd, "", times, AT_EMPTY_PATH);
+	if (rc < 0 && errno == EACCES)
+		errno = EPERM;
 	fs_close_keep_errno(fd);
 	return rc;
 }

@@ -76,7 +76,8 @@ bool fs_lacks(int error);
 int fs_sync_dir(int fd);
 
 /* Sets the mtime in nanoseconds, and leaves atime alone, of an open file, or of a name: not of what a symlink there
- * leads to, nor of what is mounted there (EXDEV). */
+ * leads to, nor of what is mounted there (EXDEV). By name, EACCES means that the name cannot be opened; a disk that
+ * refuses the time gives EPERM. */
 int fs_set_mtime_fd(int fd, int64_t mtime_ns);
 int fs_set_mtime_at(int dirfd, const char *name, int64_t mtime_ns);
 /* Sets the permission bits, 0777, of the same; EOPNOTSUPP for a symlink. The file need be neither readable nor

@@ -45,10 +45,42 @@ struct loop_hook {
 
 static void start_late_timers(struct loop *loop);
 
+/* --- how long turns take --- */
+
+const int loop_delay_ms[LOOP_DELAYS] = { 1, 5, 10, 50, 100, 500, 1000, 5000, -1 };
+
+const struct loop_delays *loop_delays(const struct loop *loop)
+{
+	return &loop->delays;
+}
+
+void loop_turn_begins(uv_loop_t *uv)
+{
+	struct loop *loop = (struct loop *)uv;
+
+	if (loop->turn_ns == 0)
+		loop->turn_ns = clock_mono_ns();
+}
+
+static void note_delay(struct loop *loop)
+{
+	int64_t ns = clock_mono_ns() - loop->turn_ns;
+	int i = 0;
+
+	while (loop_delay_ms[i] >= 0 && ns > loop_delay_ms[i] * INT64_C(1000000))
+		i++;
+	loop->delays.turns[i]++;
+	loop->delays.total_ns += ns;
+	loop->turn_ns = 0;
+}
+
+/* --- turns --- */
+
 static void loop_end_of_turn(uv_prepare_t *prepare)
 {
 	struct loop *loop = prepare->data;
 
+	loop_turn_begins(&loop->uv);
 	/* A hook may free itself or any other; loop_hook_free() keeps next_hook right. */
 	for (struct loop_hook *h = loop->hooks; h != NULL; h = loop->next_hook) {
 		loop->next_hook = h->next;
@@ -56,6 +88,7 @@ static void loop_end_of_turn(uv_prepare_t *prepare)
 	}
 	loop->next_hook = NULL;
 	start_late_timers(loop);
+	note_delay(loop);
 }
 
 struct loop *loop_new(void)
@@ -173,6 +206,7 @@ static void loop_timer_fired(uv_timer_t *uv)
 	struct loop_timer *t = uv->data;
 	struct loop *loop = t->loop;
 
+	loop_turn_begins(uv->loop);
 	loop->in_timer = true;
 	t->fn(t->arg);
 	loop->in_timer = false;
@@ -277,6 +311,7 @@ static void io_ready(uv_poll_t *uv, int status, int events)
 	struct loop_io *io = uv->data;
 	int seen = 0;
 
+	loop_turn_begins(uv->loop);
 	if (status < 0) {
 		/* libuv has stopped watching by now; the next loop_io_want() starts it again. */
 		io->want = 0;
@@ -319,6 +354,7 @@ static void signal_came(uv_signal_t *uv, int signum)
 {
 	struct loop_signal *s = uv->data;
 
+	loop_turn_begins(uv->loop);
 	s->fn(s->arg, signum);
 }
 

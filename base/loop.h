@@ -27,6 +27,16 @@ bool loop_turn(struct loop *loop, bool wait);
 /* Monotonic milliseconds, cached per turn. */
 int64_t loop_now_ms(struct loop *loop);
 
+/* How long the turns of the loop took, waiting left out. What happens meanwhile is noticed that much later. */
+enum { LOOP_DELAYS = 9 };
+struct loop_delays {
+	uint64_t turns[LOOP_DELAYS]; /* that took at most loop_delay_ms[i], and longer than the one before */
+	int64_t total_ns;
+};
+/* The upper ends; the last is -1: no end. */
+extern const int loop_delay_ms[LOOP_DELAYS];
+const struct loop_delays *loop_delays(const struct loop *loop);
+
 typedef void loop_fn(void *arg);
 
 /* Calls fn once between two turns, when no callback is on the stack, so that it may itself call loop_turn() to wait for

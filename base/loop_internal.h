@@ -13,7 +13,7 @@ struct loop_task {
 };
 
 struct loop {
-	uv_loop_t uv;
+	uv_loop_t uv;                /* the first: libuv's callbacks know only this */
 	uv_prepare_t prepare;        /* runs the hooks; keeps the loop alive only while `late` is not empty */
 	struct loop_hook *hooks;     /* in the order they were made */
 	struct loop_hook *next_hook; /* the hook to run after the one that runs now; NULL outside of a run */
@@ -22,6 +22,11 @@ struct loop {
 	struct loop_task *between;   /* to be run between two turns, in order */
 	bool stopped;                /* loop_stop was called since loop_run began */
 	int depth;                   /* uv_run calls on the stack */
+	struct loop_delays delays;
+	int64_t turn_ns; /* when the first callback of this turn began; 0: none has */
 };
+
+/* Each callback of libuv calls this first. */
+void loop_turn_begins(uv_loop_t *uv);
 
 #endif

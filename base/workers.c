@@ -158,6 +158,7 @@ static void hand_back(uv_async_t *wake)
 	struct workers *w = wake->data;
 	struct task *t = NULL;
 
+	loop_turn_begins(wake->loop);
 	do {
 		pthread_mutex_lock(&w->lock);
 		t = w->back;

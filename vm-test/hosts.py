@@ -75,6 +75,9 @@ class NetHost(Member, AgentHost):
     def kill_service(self):
         self.daemon.kill9()
 
+    def stop_service(self):
+        self.daemon.stop()
+
     def start_service(self):
         self.daemon.start()
 

@@ -228,6 +228,9 @@ class Machine(Member, AgentHost):
         """By SIGKILL; systemd would start it again at once, so it is told not to until start_service()."""
         self.sh("systemctl mask --runtime -q lanyardd; systemctl kill -s KILL lanyardd; systemctl stop lanyardd")
 
+    def stop_service(self):
+        self.sh("systemctl stop lanyardd", timeout=120)
+
     def start_service(self):
         self.sh("systemctl unmask --runtime -q lanyardd; systemctl reset-failed lanyardd; systemctl start lanyardd",
                 timeout=120)

@@ -1,7 +1,7 @@
 """What scenarios ask of a machine, whichever kind it is: what both kinds do by their own sh(), and what is true of all.
 
 A kind is an AgentHost (tests/lab/agents.py) with, beside what is below: start, booted, on, shut_down, remove; sh, put, read,
-picture; restart_service, kill_service, start_service; start_avahi, stop_avahi, restart_avahi; cable, interface_down, limit,
+picture; restart_service, stop_service, kill_service, start_service; start_avahi, stop_avahi, restart_avahi; cable, interface_down, limit,
 set_address, addresses; suspend, wake; cap_memory, uncap_memory, memory_report; collect.  machines.py has virtual machines,
 hosts.py network namespaces.  What only a virtual machine can do stands there alone, and a scenario asks before it does it.
 """
@@ -65,6 +65,14 @@ class Member:
 
     def empty_disk(self):
         self.sh("rm %s/.filler" % self.disk)
+
+    def found_on_disk(self, secrets):
+        """How many of these are in a name or a file of the agent's home and the share, as far as they fit into a line."""
+        looked_for = [secret for secret in secrets if b"\n" not in secret and b"\0" not in secret]
+        self.put(self.disk + "/.looked-for", b"\n".join(looked_for) + b"\n")
+        return len(looked_for), int(self.sh(
+            "{ find '%s' '%s'; find '%s' '%s' -type f -exec cat {} +; } | LC_ALL=C grep -aoF -f %s/.looked-for | "
+            "LC_ALL=C sort -u | wc -l" % (self.home, self.share, self.home, self.share, self.disk), timeout=600))
 
     def answers(self):
         """Whether the agent answers its command line."""

@@ -6,6 +6,7 @@
 
 #include "agent/api/api_routes.h"
 #include "agent/api/api_verify.h"
+#include "base/clock.h"
 #include "base/mem.h"
 
 static const struct api_route {
@@ -26,9 +27,16 @@ struct api *api_new(struct loop *loop, struct agent *agent, struct events *event
 	api->loop = loop;
 	api->agent = agent;
 	api->events = events;
+	api->started_s = clock_wall_s();
+	api->started_ms = loop_now_ms(loop);
 	api->name = mem_strdup(name);
 	api->listen = mem_strdup(listen);
 	return api;
+}
+
+void api_use_web(struct api *api, struct web *web)
+{
+	api->web = web;
 }
 
 void api_free(struct api *api)
@@ -61,7 +69,7 @@ static bool path_matches(const char *pattern, const char *path, const char **sta
 
 /* A path that fits a route with another method is 405, not 404: the caller has the right place. Rights are asked
  * only once the route is known, so a reader learns which routes exist, and nothing else. */
-static void api_dispatch(struct api *api, struct control_call *call, bool is_reader)
+static void api_dispatch(struct api *api, struct control_call *call, enum api_rights given)
 {
 	const char *other_method = NULL;
 
@@ -75,8 +83,10 @@ static void api_dispatch(struct api *api, struct control_call *call, bool is_rea
 			other_method = routes[i].method;
 			continue;
 		}
-		if (is_reader && routes[i].rights != API_READER) {
-			control_fail(call, 403, "only root and the agent's own user may do this: use sudo");
+		if (routes[i].rights < given) {
+			control_fail(call, 403,
+			             given == API_READER ? "only root and the agent's own user may do this: use sudo"
+			                                 : "only the command line may do this");
 			return;
 		}
 		if (star != NULL)
@@ -92,10 +102,15 @@ static void api_dispatch(struct api *api, struct control_call *call, bool is_rea
 
 void api_handle(void *arg, struct control_call *call)
 {
-	api_dispatch(arg, call, false);
+	api_dispatch(arg, call, API_SOCKET);
 }
 
 void api_handle_reader(void *arg, struct control_call *call)
 {
-	api_dispatch(arg, call, true);
+	api_dispatch(arg, call, API_READER);
+}
+
+void api_handle_web(void *arg, struct control_call *call)
+{
+	api_dispatch(arg, call, API_OWNER);
 }

@@ -9,6 +9,7 @@ struct agent;
 struct api;
 struct events;
 struct loop;
+struct web;
 
 /* name: of this host; listen: where it listens, as the settings say it. Both are copied. */
 struct api *api_new(struct loop *loop, struct agent *agent, struct events *events, const char *name,
@@ -19,5 +20,9 @@ void api_free(struct api *api);
 void api_handle(void *arg, struct control_call *call);
 /* The same for readers: they get the routes with API_READER, and 403 for all others. */
 void api_handle_reader(void *arg, struct control_call *call);
+/* The same for a session of the page: all routes but those with API_SOCKET. */
+void api_handle_web(void *arg, struct control_call *call);
+/* The door for browsers, for the routes that open it; NULL: there is none. It stays the caller's. */
+void api_use_web(struct api *api, struct web *web);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "agent/engine/engine_choices.h"
 #include "agent/escape.h"
 #include "base/bytes.h"
 #include "sync/share/share.h"
@@ -57,4 +58,10 @@ json_t *api_group_id(const struct engine *e)
 
 	hex_encode(text, engine_group(e)->b, 32);
 	return json_string(text);
+}
+
+json_t *api_mode_of(const struct engine *e)
+{
+	return engine_choices_known(e) && !engine_is_vault(e) ? json_string(choose_mode_name(engine_choices(e)->mode))
+	                                                      : json_null();
 }

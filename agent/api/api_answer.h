@@ -14,5 +14,6 @@ json_t *api_message(const char *bytes);   /* a message, made valid UTF-8; null f
 json_t *api_disk_lacks(struct engine *e); /* what the disk of its share cannot do, in words: an array */
 json_t *api_agent_id(const struct agent_id *id);
 json_t *api_group_id(const struct engine *e); /* 64 hex digits */
+json_t *api_mode_of(const struct engine *e);  /* null: not known */
 
 #endif

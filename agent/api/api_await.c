@@ -104,8 +104,8 @@ static bool check_here(struct api *api, struct control_call *call, void *state, 
 	struct await *a = state;
 	struct engine *e = api_engine_by_id(api, &a->group);
 
-	if (e == NULL || engine_index(e) == NULL || engine_share(e) == NULL) {
-		control_fail(call, 409, "the group was left meanwhile, or has no share now; see status");
+	if (e == NULL || engine_share(e) == NULL) {
+		control_fail(call, 409, "%s", e != NULL ? engine_why_no_files(e) : "the group was left meanwhile");
 		return true;
 	}
 	if (await_misses(a, e, again))
@@ -145,9 +145,9 @@ static void await_expired(struct api *api, struct control_call *call, void *stat
 	struct engine *e = api_engine_by_id(api, &a->group);
 	struct missing_list l = { .await = a, .engine = e, .array = json_array() };
 
-	if (e == NULL || engine_peers(e) == NULL) {
+	if (e == NULL || engine_share(e) == NULL) {
 		json_decref(l.array);
-		control_fail(call, 409, "the group was left meanwhile, or has no share now; see status");
+		control_fail(call, 409, "%s", e != NULL ? engine_why_no_files(e) : "the group was left meanwhile");
 		return;
 	}
 	for (; a->left > 0 && json_array_size(l.array) < MISSING_LISTED; next_pattern(a)) {

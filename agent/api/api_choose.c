@@ -101,6 +101,14 @@ void api_choices(struct api *api, struct control_call *call)
 
 	if (e == NULL)
 		return;
+	if (engine_is_vault(e)) {
+		control_fail(call, 409, "%s", engine_why_no_files(e));
+		return;
+	}
+	if (!engine_choices_known(e)) {
+		control_fail(call, 409, "what this agent has chosen of the group is not known: see lanyard status");
+		return;
+	}
 	choices = engine_choices(e);
 	rules = json_array();
 	unshared = json_array();
@@ -151,7 +159,7 @@ static struct engine *choosing_patterns(struct api *api, struct control_call *ca
 	if (e == NULL)
 		return NULL;
 	if (engine_share(e) == NULL || engine_index(e) == NULL) {
-		control_fail(call, 409, "the group's files are not known here: it is joining or in error; see status");
+		control_fail(call, 409, "%s", engine_why_no_files(e));
 		return NULL;
 	}
 	if (api_body_patterns(call, "paths", e, patterns, n) < 0)

@@ -136,7 +136,7 @@ static enum control_more more_conflicts(void *state, struct bytes *out)
 		c->ended = true;
 		return CONTROL_MORE;
 	}
-	if (e == NULL || engine_index(e) == NULL || !conflicts_piece(c, e, out)) {
+	if (e == NULL || engine_share(e) == NULL || !conflicts_piece(c, e, out)) {
 		free(c->after);
 		c->after = NULL;
 		c->at++;
@@ -175,8 +175,8 @@ void api_conflicts(struct api *api, struct control_call *call)
 
 	if (call->group != NULL && e == NULL)
 		return;
-	if (e != NULL && engine_index(e) == NULL) {
-		control_fail(call, 409, "the group's files are not known here: it is joining or in error; see status");
+	if (e != NULL && engine_share(e) == NULL) {
+		control_fail(call, 409, "%s", engine_why_no_files(e));
 		return;
 	}
 	c = MEM_NEW(struct conflicts);

@@ -183,6 +183,11 @@ void api_content(struct api *api, struct control_call *call)
 		free(path);
 		return;
 	}
+	if (engine_share(e) == NULL) {
+		control_fail(call, 409, "%s", engine_why_no_files(e));
+		free(path);
+		return;
+	}
 	s = MEM_NEW(struct content_stream);
 	s->content = engine_content_new(e, path, content_woken, s);
 	free(path);

@@ -42,9 +42,7 @@ void api_disk_job_run(struct api *api, struct control_call *call, struct engine 
 	struct share *share = engine_share(e);
 
 	if (share == NULL || engine_stuck(e) != NULL) {
-		control_fail(call, 409, "%s",
-		             share != NULL ? engine_stuck(e)
-		                           : "the group has no share now: it is joining or in error; see status");
+		control_fail(call, 409, "%s", share != NULL ? engine_stuck(e) : engine_why_no_files(e));
 		d->free(d);
 		return;
 	}

@@ -13,10 +13,11 @@
 #include "agent/escape.h"
 #include "base/mem.h"
 #include "sync/peer/peers.h"
+#include "sync/plan/path.h"
 #include "sync/plan/pattern.h"
 #include "sync/plan/record.h"
 
-enum { FILES_A_PIECE = 512, FILES_A_LOOK = 4096 };
+enum { FILES_A_PIECE = 512, FILES_A_LOOK = 4096, FILES_LIMIT_MAX = 10000, NAME_BYTES_MAX = 255 };
 
 /* A member's ID text by its short ID. */
 struct member_text {
@@ -32,7 +33,10 @@ struct files {
 	char *under;   /* all that it covers is below; owned */
 	char *after;   /* the last path that was checked; NULL: none yet; owned */
 	bool lines;
-	bool who; /* with lines: the members come first */
+	bool who;     /* with lines: the members come first */
+	bool level;   /* only what is right below `under` */
+	int64_t left; /* files that may still be told; -1: any number */
+	char *folder; /* with level: that was told last, and whose files are passed over; owned */
 	bool begun;
 	bool ended;
 	bool sent; /* a file */
@@ -87,13 +91,34 @@ static json_t *file_json(struct files *f, const struct engine_file *file)
 	return document;
 }
 
-/* Stops the walk when the piece is full. */
+/* What is right in the folder `under`, which stands for itself no more than what is deeper. */
+static bool is_level(const struct files *f, const char *path)
+{
+	size_t n = strlen(f->under);
+
+	if (n > 0 && (strncmp(path, f->under, n) != 0 || path[n] != '/'))
+		return false;
+	return strchr(path + n + (n > 0), '/') == NULL;
+}
+
+/* The last path that can be below this one. One of more than RECORD_PATH_MAX would be behind all paths. Fresh. */
+static char *end_of(const char *path)
+{
+	char last[NAME_BYTES_MAX + 1] = "";
+	size_t len = strlen(path), room = len + 1 < RECORD_PATH_MAX ? RECORD_PATH_MAX - len - 1 : 0;
+
+	memset(last, 0xff, room < NAME_BYTES_MAX ? room : NAME_BYTES_MAX);
+	return room > 0 ? mem_printf("%s/%s", path, last) : mem_strdup(path);
+}
+
+/* Stops the walk when the piece is full, where all below a folder is to be passed over, or after the last file that was
+ * asked for. */
 static bool add_file(void *arg, const struct engine_file *file)
 {
 	struct files *f = arg;
 	json_t *document;
 
-	if (!pattern_covers(f->pattern, file->r->path))
+	if (!pattern_covers(f->pattern, file->r->path) || (f->level && !is_level(f, file->r->path)))
 		return true;
 	document = file_json(f, file);
 	if (!f->lines && f->sent)
@@ -101,7 +126,11 @@ static bool add_file(void *arg, const struct engine_file *file)
 	control_append(f->out, document, f->lines ? "\n" : "");
 	json_decref(document);
 	f->sent = true;
-	return ++f->count < FILES_A_PIECE && f->out->len < CONTROL_PIECE;
+	if (f->level && file->r->kind == RECORD_DIR)
+		f->folder = mem_strdup(file->r->path);
+	if (f->left > 0)
+		f->left--;
+	return f->folder == NULL && f->left != 0 && ++f->count < FILES_A_PIECE && f->out->len < CONTROL_PIECE;
 }
 
 /* --- who is who: the members, so that a list of files shows names, and when each was last seen --- */
@@ -152,6 +181,9 @@ static void files_frame(struct files *f, struct engine *e, bool begin)
 		bytes_append(f->out, "{\"files\":[", 10);
 	} else if (!f->lines) {
 		bytes_append(f->out, "],\"members\":", 12);
+		control_append(f->out, members, ",\"next\":");
+		json_decref(members);
+		members = f->left == 0 ? api_name(f->after) : json_null();
 		control_append(f->out, members, "}\n");
 		json_decref(members);
 	}
@@ -178,9 +210,15 @@ static enum control_more more_files(void *state, struct bytes *out)
 	last = engine_files(e, f->under, f->after, FILES_A_LOOK, add_file, f);
 	free(f->after);
 	f->after = last;
-	f->ended = last == NULL;
+	f->ended = last == NULL || f->left == 0;
 	if (f->ended)
 		files_frame(f, e, false);
+	else if (f->folder != NULL) {
+		free(f->after);
+		f->after = end_of(f->folder);
+	}
+	free(f->folder);
+	f->folder = NULL;
 	return CONTROL_MORE;
 }
 
@@ -197,11 +235,44 @@ static void files_end(void *state)
 	free(f->pattern);
 	free(f->under);
 	free(f->after);
+	free(f->folder);
 	free(f);
 }
 
 static const struct control_stream document = { "application/json", more_files, files_end };
 static const struct control_stream line_by_line = { "application/x-ndjson", more_files, files_end };
+
+/* Where a page of the list begins: behind the last path of the one before. -1 after the answer. */
+static int files_page(struct control_call *call, struct files *f)
+{
+	const char *text = control_query(call, "after");
+	int64_t level = 0, limit = 0;
+	char *path;
+	int c;
+
+	if (api_query_number(call, "level", 0, 1, &level) < 0 ||
+	    api_query_number(call, "limit", 1, FILES_LIMIT_MAX, &limit) < 0)
+		return -1;
+	if (level != 0 && pattern_is_glob(f->pattern)) {
+		control_fail(call, 400, "level goes with a folder, not with a pattern");
+		return -1;
+	}
+	f->level = level != 0;
+	f->left = limit > 0 ? limit : -1;
+	if (text == NULL || text[0] == '\0')
+		return 0;
+	path = escape_decode(text);
+	if (path == NULL) {
+		control_fail(call, 400, "\"after\" is not a path");
+		return -1;
+	}
+	/* What is before the folder leaves nothing of it out. */
+	c = path_compare(path, f->under);
+	if (c >= 0)
+		f->after = f->level && c > 0 ? end_of(path) : mem_strdup(path);
+	free(path);
+	return 0;
+}
 
 /* Everything that can be refused is refused before the stream begins, since its status is 200 from then on. */
 void api_files(struct api *api, struct control_call *call)
@@ -216,7 +287,7 @@ void api_files(struct api *api, struct control_call *call)
 	    api_query_number(call, "members", 0, 1, &who) < 0)
 		return;
 	if (engine_index(e) == NULL || engine_share(e) == NULL) {
-		control_fail(call, 409, "the group's files are not known here: it is joining or in error; see status");
+		control_fail(call, 409, "%s", engine_why_no_files(e));
 		return;
 	}
 	pattern = api_pattern(call, e, text != NULL ? text : "");
@@ -234,5 +305,9 @@ void api_files(struct api *api, struct control_call *call)
 	f->pattern = pattern;
 	f->lines = lines != 0;
 	f->who = who != 0;
+	if (files_page(call, f) < 0) {
+		files_end(f);
+		return;
+	}
 	control_stream(call, f->lines ? &line_by_line : &document, f);
 }

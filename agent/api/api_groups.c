@@ -50,7 +50,7 @@ static bool groups_add(void *arg, struct engine *e)
 	engine_status(e, &s);
 	json_object_set_new(group, "role", role != ROLE_NONE ? json_string(role_name(role)) : json_null());
 	json_object_set_new(group, "state", json_string(engine_state_name(s.state)));
-	json_object_set_new(group, "mode", json_string(choose_mode_name(engine_choices(e)->mode)));
+	json_object_set_new(group, "mode", api_mode_of(e));
 	json_object_set_new(group, "sealed", json_boolean(roster != NULL && roster_sealed(roster)));
 	json_array_append_new(list->array, group);
 	return true;
@@ -140,13 +140,14 @@ static void founded_late(struct api *api, struct control_call *call, void *state
 void api_create(struct api *api, struct control_call *call)
 {
 	const char *text;
-	bool hidden = false;
+	bool hidden = false, sealed = false;
 	struct engine *e = NULL;
 	char *name = NULL;
 	char *share = NULL;
 	char *why = NULL;
 
-	if (api_body_text(call, "name", &text) < 0 || api_body_flag(call, "hidden", &hidden) < 0)
+	if (api_body_text(call, "name", &text) < 0 || api_body_flag(call, "hidden", &hidden) < 0 ||
+	    api_body_flag(call, "sealed", &sealed) < 0)
 		return;
 	name = text != NULL ? escape_decode(text) : NULL;
 	if (name == NULL || !roster_name_valid(name)) {
@@ -159,7 +160,7 @@ void api_create(struct api *api, struct control_call *call)
 	share = api_body_share(call, "share");
 	if (share == NULL)
 		goto free_name;
-	if (agent_create(api->agent, name, share, hidden, false, &e, &why) < 0)
+	if (agent_create(api->agent, name, share, hidden, sealed, &e, &why) < 0)
 		api_refuse(call, &why);
 	else
 		api_wait_until(api, call, DISK_S, check_founded, founded_late,
@@ -212,6 +213,7 @@ void api_leave(struct api *api, struct control_call *call)
 		return;
 	id = *engine_group(e);
 	left = group_json(e);
+	json_object_set_new(left, "vault", json_boolean(engine_is_vault(e)));
 	if (agent_leave(api->agent, e, abandon, &why) < 0) {
 		json_decref(left);
 		api_refuse(call, &why);

@@ -11,6 +11,8 @@ struct api {
 	struct loop *loop;
 	struct agent *agent;
 	struct events *events;
+	int64_t started_s;             /* wall clock */
+	int64_t started_ms;            /* loop time */
 	char *name;                    /* of this host; owned */
 	char *listen;                  /* as the settings say it; owned */
 	struct api_waiter *waiters;    /* api_waiter.c */
@@ -19,6 +21,9 @@ struct api {
 	uint64_t turn;                 /* counts ends of turns while there are waiters */
 	int64_t checked_ms;            /* loop time at which all waiters were last checked */
 	struct api_verify *verifies;   /* api_verify.c: under way */
+	struct web *web;               /* lanyardd's; NULL: the agent serves no page */
+	bool key_busy;                 /* api_key.c: a worker has a key file in hand */
+	bool kept_busy;                /* api_kept.c: a worker lists what is kept */
 };
 
 #endif

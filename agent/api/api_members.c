@@ -129,7 +129,7 @@ static int body_role(struct control_call *call, enum role *role)
 		return -1;
 	if (text == NULL || role_parse(text, role) == 0)
 		return 0;
-	control_fail(call, 400, "\"role\" must be owner, member or reader");
+	control_fail(call, 400, "\"role\" must be owner, member, reader or vault");
 	return -1;
 }
 

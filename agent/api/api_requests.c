@@ -90,7 +90,7 @@ static int requests_body_role(struct control_call *call, enum role *role)
 	*role = ROLE_INVITED;
 	if (api_body_text(call, "role", &text) < 0)
 		return -1;
-	if (text == NULL || (role_parse(text, role) == 0 && *role != ROLE_VAULT))
+	if (text == NULL || role_parse(text, role) == 0)
 		return 0;
 	control_fail(call, 400, "\"role\" must be owner, member or reader");
 	return -1;

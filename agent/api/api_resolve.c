@@ -60,7 +60,7 @@ static int resolve_copy(struct resolve *r, const char *copy)
 
 	if (r->keep != KEEP_BOTH)
 		return copy == r->winner ? version_store_replace(r->disk.handle->root, copy, r->path)
-		                         : version_store_retire(r->disk.handle->root, copy);
+		                         : version_store_retire(r->disk.handle->root, copy, r->path);
 	plain = plain_name(copy);
 	rc = version_store_rename(r->disk.handle->root, copy, plain);
 	free(plain);
@@ -213,9 +213,9 @@ void api_resolve(struct api *api, struct control_call *call)
 
 	if (e == NULL || read_keep(call, &keep) < 0 || api_body_path(call, "path", &path) < 0)
 		return;
-	if (path == NULL || engine_index(e) == NULL) {
+	if (path == NULL || engine_share(e) == NULL) {
 		control_fail(call, path == NULL ? 400 : 409, "%s",
-		             path == NULL ? "\"path\" is missing" : "the group is joining or in error; see status");
+		             path == NULL ? "\"path\" is missing" : engine_why_no_files(e));
 		free(path);
 		return;
 	}

@@ -9,8 +9,9 @@
 /* Answers the call, now or later. The loop's thread. */
 typedef void api_fn(struct api *api, struct control_call *call);
 
-/* OWNER: whoever may open the home's control socket. READER: whoever may open the status socket, too. */
-enum api_rights { API_OWNER, API_READER };
+/* SOCKET: whoever may open the home's control socket. OWNER: and whoever has a session of the page. READER: and whoever
+ * may open the status socket. */
+enum api_rights { API_SOCKET, API_OWNER, API_READER };
 
 /* ROW(method, path, handler, rights, summary). `*` in a path stands for a group: its name, or the start of its ID in
  * hex; a handler finds it with api_engine(). */
@@ -19,6 +20,11 @@ enum api_rights { API_OWNER, API_READER };
 	ROW(GET, "/v1/peers", api_peers, READER, "who is connected")                                         \
 	ROW(GET, "/v1/downloads", api_downloads, OWNER, "what is being downloaded, and what has just been")  \
 	ROW(GET, "/v1/events", api_events, OWNER, "what happened, and what happens, as lines")               \
+	ROW(GET, "/v1/openapi.json", api_openapi, READER, "this API for programs")                           \
+	ROW(GET, "/metrics", api_metrics, READER, "the state of the agent for Prometheus")                   \
+	ROW(GET, "/v1/stream", api_stream, OWNER, "what happens, as server-sent events")                     \
+	ROW(POST, "/v1/web/link", api_web_link, SOCKET, "a link that begins a session of the page")          \
+	ROW(POST, "/v1/web/revoke", api_web_revoke, SOCKET, "end all sessions of the page")                  \
 	ROW(GET, "/v1/wait", api_wait, OWNER, "answers when all groups are in sync")                         \
 	ROW(GET, "/v1/groups", api_groups, OWNER, "the groups of this agent, and those seen on the network") \
 	ROW(POST, "/v1/groups", api_create, OWNER, "create a group")                                         \
@@ -26,13 +32,16 @@ enum api_rights { API_OWNER, API_READER };
 	ROW(POST, "/v1/ask", api_ask, OWNER, "ask to join a group by its name")                              \
 	ROW(GET, "/v1/ask", api_asked, OWNER, "answers when an owner has decided")                           \
 	ROW(GET, "/v1/requests", api_requests, OWNER, "who asks to join the groups of this agent")           \
+	ROW(POST, "/v1/key/export", api_key_export, SOCKET, "a key file of this agent")                      \
+	ROW(POST, "/v1/key/import", api_key_import, SOCKET, "become the agent of a key file")                \
 	ROW(POST, "/v1/pause", api_pause, OWNER, "stop sharing, in all groups")                              \
 	ROW(POST, "/v1/resume", api_resume, OWNER, "share again, in all groups")                             \
 	ROW(GET, "/v1/conflicts", api_conflicts, OWNER, "the conflict copies of all groups")                 \
-	ROW(GET, "/v1/debug/dump", api_debug_dump, OWNER, "the state of the agent for a bug report")         \
+	ROW(GET, "/v1/debug/dump", api_debug_dump, SOCKET, "the state of the agent for a bug report")        \
 	ROW(GET, "/v1/groups/*/members", api_members, OWNER, "who belongs to the group")                     \
 	ROW(GET, "/v1/groups/*/files", api_files, OWNER, "the group's files, and who has them")              \
 	ROW(GET, "/v1/groups/*/content", api_content, OWNER, "a file of the group, wherever it is")          \
+	ROW(GET, "/v1/groups/*/pieces", api_pieces, OWNER, "the blocks of a download")                       \
 	ROW(GET, "/v1/groups/*/choices", api_choices, OWNER, "what this agent keeps of the group")           \
 	ROW(POST, "/v1/groups/*/mode", api_mode, OWNER, "keep everything, or what is chosen")                \
 	ROW(POST, "/v1/groups/*/get", api_get, OWNER, "choose files: they come, and are kept up to date")    \
@@ -43,7 +52,7 @@ enum api_rights { API_OWNER, API_READER };
 	ROW(POST, "/v1/groups/*/unshare", api_unshare, OWNER, "keep paths as this agent's own")              \
 	ROW(GET, "/v1/groups/*/wait", api_wait, OWNER, "answers when the group is in sync")                  \
 	ROW(GET, "/v1/groups/*/conflicts", api_conflicts, OWNER, "the group's conflict copies")              \
-	ROW(GET, "/v1/groups/*/versions", api_versions, OWNER, "the kept versions of a path")                \
+	ROW(GET, "/v1/groups/*/versions", api_versions, OWNER, "the kept versions of a path, or of all")     \
 	ROW(GET, "/v1/groups/*/invites", api_invites, OWNER, "the group's invites, and who used them")       \
 	ROW(POST, "/v1/groups/*/invite", api_invite, OWNER, "make a token")                                  \
 	ROW(POST, "/v1/groups/*/revoke", api_revoke, OWNER, "take an invite back")                           \

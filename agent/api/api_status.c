@@ -6,6 +6,7 @@
 #include "agent/api/api_waiter.h"
 #include "agent/engine/engine_choices.h"
 #include "agent/engine/engine_status.h"
+#include "base/clock.h"
 #include "sync/fetch/fetch.h"
 #include "sync/peer/peers.h"
 
@@ -15,6 +16,7 @@ enum {
 	MAX_PROBLEMS = 1000, /* listed per group */
 	MAX_LOCAL = 100,     /* local changes of a reader, too */
 	PROBE_S = 1,         /* to wait for disks */
+	API_SCHEMA = 1,      /* additions do not change it */
 };
 
 static bool status_problem(void *arg, const struct engine_problem *p)
@@ -29,14 +31,15 @@ static json_t *counters(const struct engine_status *s)
 	const struct fetch_counters *f = &s->fetch;
 	const struct peer_counters *p = &s->peer;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "records_ignored",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "records_ignored",
 	                 (json_int_t)p->records_ignored, "records_sent", (json_int_t)p->records_sent,
 	                 "records_received", (json_int_t)p->records_received, "blocks_sent", (json_int_t)p->blocks_sent,
 	                 "blocks_received", (json_int_t)f->blocks_received, "bytes_sent", (json_int_t)p->bytes_sent,
 	                 "bytes_received", (json_int_t)p->bytes_received, "blocks_copied", (json_int_t)f->blocks_copied,
 	                 "blocks_patched", (json_int_t)f->blocks_patched, "blocks_resumed",
 	                 (json_int_t)f->blocks_resumed, "files_installed", (json_int_t)f->files_installed,
-	                 "files_renamed", (json_int_t)f->files_renamed);
+	                 "files_renamed", (json_int_t)f->files_renamed, "conflicts", (json_int_t)s->counts.conflicts,
+	                 "problems", (json_int_t)s->counts.problems);
 }
 
 static void status_hold(void *arg, const struct engine_burst *b)
@@ -63,17 +66,85 @@ static void add_choices(json_t *group, struct engine *e)
 
 	engine_local_paths(e, MAX_LOCAL, status_local_path, paths);
 	json_object_set_new(group, "local_paths", paths);
-	json_object_set_new(group, "mode", json_string(choose_mode_name(choices->mode)));
+	json_object_set_new(group, "mode", api_mode_of(e));
 	json_object_set_new(group, "role", role != ROLE_NONE ? json_string(role_name(role)) : json_null());
 	json_object_set_new(group, "listed", json_integer((json_int_t)engine_listed(e)));
 	json_object_set_new(group, "unshared", json_integer((json_int_t)choices->nunshared));
 	json_object_set_new(group, "local_changes", json_integer((json_int_t)engine_local_changes(e)));
 }
 
+/* What a vault stores. Absent for others. */
+static void add_vault(json_t *group, const struct engine_status *s)
+{
+	const struct vault_counts *v = &s->store;
+
+	if (!s->vault)
+		return;
+	json_object_set_new(group, "vault",
+	                    json_pack("{s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "rows", (json_int_t)v->rows, "objects",
+	                              (json_int_t)v->objects, "stored_bytes", (json_int_t)v->bytes, "quota",
+	                              (json_int_t)v->quota, "pending_rows", (json_int_t)v->pending, "full",
+	                              (int)v->full, "why", api_message(v->why)));
+}
+
+struct status_heads {
+	json_t *array;
+	const struct roster *roster;
+};
+
+static bool status_head(void *arg, const struct engine_head *h)
+{
+	struct status_heads *list = arg;
+	struct roster_member m = { 0 };
+
+	(void)roster_member_by_short(list->roster, agent_id_short(h->id), &m);
+	json_array_append_new(list->array,
+	                      json_pack("{s:o, s:o, s:b, s:I, s:o, s:o, s:I}", "agent", api_agent_id(h->id), "name",
+	                                api_name(m.name), "vault", (int)h->vault, "as_of", (json_int_t)h->as_of_s,
+	                                "meeting", api_message(h->meeting), "blame", api_message(h->blame),
+	                                "blame_since", (json_int_t)h->blame_s));
+	return true;
+}
+
+/* Of a sealed group only. */
+static void add_heads(json_t *group, struct engine *e)
+{
+	struct status_heads heads = { .array = json_array(), .roster = engine_roster(e) };
+
+	if (heads.roster != NULL)
+		engine_heads_each(e, status_head, &heads);
+	if (json_array_size(heads.array) > 0)
+		json_object_set_new(group, "heads", heads.array);
+	else
+		json_decref(heads.array);
+}
+
+static bool status_vault(void *arg, const struct engine_vault_seen *v)
+{
+	json_array_append_new(arg, json_pack("{s:o, s:o, s:I, s:I, s:b, s:I, s:o}", "agent", api_agent_id(&v->id),
+	                                     "name", api_name(v->name), "stored_bytes", (json_int_t)v->used, "quota",
+	                                     (json_int_t)v->quota, "full", (int)v->full, "altered", (json_int_t)v->bad,
+	                                     "waits_for", api_message(v->waits)));
+	return true;
+}
+
+/* Vaults that are connected with this member. Absent in a group that is not sealed. */
+static void add_vaults(json_t *group, struct engine *e)
+{
+	json_t *vaults;
+
+	if (engine_roster(e) == NULL || !roster_sealed(engine_roster(e)) || engine_is_vault(e))
+		return;
+	vaults = json_array();
+	engine_vaults_seen(e, status_vault, vaults);
+	json_object_set_new(group, "vaults", vaults);
+}
+
 static bool status_group(void *arg, struct engine *e)
 {
 	struct engine_status s = { 0 };
 	json_t *problems = json_array(), *holds = json_array(), *group;
+	char tag[TAG_TEXT_MAX];
 
 	engine_status(e, &s);
 	engine_bursts(e, status_hold, holds);
@@ -92,7 +163,15 @@ static bool status_group(void *arg, struct engine *e)
 	                  api_message(engine_share_access(e) != 0 ? strerror(engine_share_access(e)) : NULL),
 	                  "disk_lacks", api_disk_lacks(e));
 	json_object_set_new(group, "holds", holds);
+	json_object_set_new(group, "sealed", json_boolean(engine_roster(e) != NULL && roster_sealed(engine_roster(e))));
 	add_choices(group, e);
+	add_heads(group, e);
+	add_vault(group, &s);
+	add_vaults(group, e);
+	group_id_tag(tag, engine_group(e));
+	json_object_set_new(group, "public_id", json_string(tag));
+	json_object_set_new(group, "last_in_sync",
+	                    s.last_in_sync_s >= 0 ? json_integer((json_int_t)s.last_in_sync_s) : json_null());
 	json_object_set_new(group, "here", json_integer((json_int_t)s.here));
 	json_object_set_new(group, "ignored", json_integer((json_int_t)s.ignored));
 	json_object_set_new(group, "requests",
@@ -125,7 +204,9 @@ static void reply_status(struct api *api, struct control_call *call)
 
 	agent_engines(api->agent, status_group, groups);
 	control_reply(call, 200,
-	              json_pack("{s:o, s:o, s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "agent",
+	              json_pack("{s:i, s:I, s:I, s:I, s:o, s:o, s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "schema",
+	                        API_SCHEMA, "now", (json_int_t)clock_wall_s(), "started", (json_int_t)api->started_s,
+	                        "uptime", (json_int_t)((loop_now_ms(api->loop) - api->started_ms) / 1000), "agent",
 	                        api_agent_id(agent_self(api->agent)), "name", api_message(api->name), "version",
 	                        LANYARD_VERSION, "port", agent_port(api->agent), "listen", api_message(api->listen),
 	                        "discovery", discovery, "discovery_problem", api_message(problem), "groups", groups,
@@ -179,6 +260,7 @@ void api_status(struct api *api, struct control_call *call)
 struct peer_names {
 	const struct peer_connection *c;
 	json_t *groups;
+	json_t *vault_in; /* of these, those in which it is a vault */
 };
 
 /* Adds the group's name if the connection has it: a connection knows only the struct peer_group. */
@@ -187,8 +269,11 @@ static bool peers_add_group(void *arg, struct engine *e)
 	struct peer_names *p = arg;
 
 	for (size_t i = 0; i < p->c->ngroups; i++) {
-		if (p->c->groups[i] == engine_peers(e))
-			json_array_append_new(p->groups, api_name(engine_name(e)));
+		if (p->c->groups[i] != engine_peers(e))
+			continue;
+		json_array_append_new(p->groups, api_name(engine_name(e)));
+		if (roster_may(engine_roster(e), &p->c->id, RIGHT_STORE))
+			json_array_append_new(p->vault_in, api_name(engine_name(e)));
 	}
 	return true;
 }
@@ -201,15 +286,19 @@ struct peer_list {
 static bool peers_add(void *arg, const struct peer_connection *c)
 {
 	struct peer_list *list = arg;
-	struct peer_names names = { .c = c, .groups = json_array() };
+	struct peer_names names = { .c = c, .groups = json_array(), .vault_in = json_array() };
+	json_t *peer;
 
 	agent_engines(list->api->agent, peers_add_group, &names);
-	json_array_append_new(list->array,
-	                      json_pack("{s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:o}", "agent", api_agent_id(&c->id),
-	                                "name", api_name(c->name), "address", api_message(c->address), "since",
-	                                (json_int_t)c->since_s, "groups", names.groups, "rx", (json_int_t)c->bytes_in,
-	                                "tx", (json_int_t)c->bytes_out, "rtt_ms",
-	                                c->rtt_ms >= 0 ? json_integer(c->rtt_ms) : json_null()));
+	peer = json_pack("{s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:o}", "agent", api_agent_id(&c->id), "name",
+	                 api_name(c->name), "address", api_message(c->address), "since", (json_int_t)c->since_s,
+	                 "groups", names.groups, "rx", (json_int_t)c->bytes_in, "tx", (json_int_t)c->bytes_out,
+	                 "rtt_ms", c->rtt_ms >= 0 ? json_integer(c->rtt_ms) : json_null());
+	if (json_array_size(names.vault_in) > 0)
+		json_object_set_new(peer, "vault_in", names.vault_in);
+	else
+		json_decref(names.vault_in);
+	json_array_append_new(list->array, peer);
 	return true;
 }
 

@@ -18,6 +18,7 @@ struct api_verify {
 	struct control_call *call; /* NULL: the client went away */
 	struct group_id group;
 	bool repair;
+	bool vault;     /* what is read are its objects */
 	json_t *rotten; /* owned */
 	struct api_verify *prev;
 	struct api_verify *next;
@@ -71,9 +72,9 @@ static void verify_done(void *arg, int64_t files, int64_t bytes, int64_t rotten)
 
 	if (v->call != NULL)
 		control_reply(v->call, 200,
-		              json_pack("{s:I, s:I, s:O, s:I, s:b}", "files", (json_int_t)files, "bytes",
+		              json_pack("{s:I, s:I, s:O, s:I, s:b, s:b}", "files", (json_int_t)files, "bytes",
 		                        (json_int_t)bytes, "rotten", v->rotten, "rotten_count", (json_int_t)rotten,
-		                        "repair", (int)v->repair));
+		                        "repair", (int)v->repair, "vault", (int)v->vault));
 	api_verify_free(v);
 }
 
@@ -90,6 +91,7 @@ void api_verify(struct api *api, struct control_call *call)
 	*v = (struct api_verify){ .api = api,
 		                  .call = call,
 		                  .repair = repair,
+		                  .vault = engine_is_vault(e),
 		                  .rotten = json_array(),
 		                  .group = *engine_group(e) };
 	DL_APPEND(api->verifies, v);

@@ -1,14 +1,14 @@
 /* versions, restore: list the kept versions of a path, and copy one back into the share. Both touch the disk, so a
- * worker does them. */
+ * worker does them. Without a path everything that is kept is listed (api_kept.h). */
 #include "agent/api/api_answer.h"
 #include "agent/api/api_disk_job.h"
+#include "agent/api/api_kept.h"
 #include "agent/api/api_request.h"
 #include "agent/api/api_routes.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "agent/escape.h"
 #include "base/mem.h"
@@ -68,23 +68,12 @@ static void versions_work(struct api_disk_job *d)
 		v->error = errno;
 }
 
-static json_t *version_json(const struct kept_version *kept)
-{
-	bool link = kept->st.kind == S_IFLNK;
-	char id[KEPT_ID_MAX];
-
-	kept_id_format(id, kept->at_ns);
-	return json_pack("{s:s, s:s, s:I, s:I, s:I}", "version", id, "kind", link ? "symlink" : "file", "size",
-	                 (json_int_t)(link ? 0 : kept->st.size), "modified",
-	                 (json_int_t)(kept->st.mtime_ns / 1000000000), "kept", (json_int_t)(kept->at_ns / 1000000000));
-}
-
 static void answer_list(struct versions *v)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < v->list.n; i++)
-		json_array_append_new(list, version_json(&v->list.v[i]));
+		json_array_append_new(list, api_kept_json(&v->list.v[i]));
 	control_reply(v->disk.call, 200, json_pack("{s:o, s:o}", "path", api_name(v->path), "versions", list));
 }
 
@@ -98,7 +87,7 @@ static void answer_restored(struct versions *v)
 		control_fail(v->disk.call, 409, "%s version of this path begins with %s; `versions` lists them",
 		             v->matches == 0 ? "no" : "more than one", v->wanted);
 	} else {
-		document = version_json(&v->list.v[v->chosen]);
+		document = api_kept_json(&v->list.v[v->chosen]);
 		json_object_set_new(document, "path", api_name(v->path));
 		json_object_set_new(document, "to", api_name(v->to));
 		control_reply(v->disk.call, 200, document);
@@ -145,6 +134,10 @@ void api_versions(struct api *api, struct control_call *call)
 
 	if (e == NULL) {
 		free(path);
+		return;
+	}
+	if (text == NULL) {
+		api_kept(api, call, e);
 		return;
 	}
 	if (path == NULL || path_check(path, strlen(path)) != PATH_OK) {

@@ -1,4 +1,4 @@
-/* The control socket on libmicrohttpd in its external epoll mode: see control.h. Its epoll descriptor is watched by our
+/* A door on libmicrohttpd in its external epoll mode: see control.h. Its epoll descriptor is watched by our
  * loop like any other, its timeout is one of our timers, so everything here runs on the loop's thread.
  *
  * A call that waits is suspended. libmicrohttpd does not look at a suspended connection, so we watch its descriptor
@@ -8,35 +8,33 @@
 #include "agent/api/control.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <microhttpd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 #include <utlist.h>
 
 #include "agent/api/control_clients.h"
+#include "agent/api/control_url.h"
 #include "agent/escape.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 enum {
 	MAX_BUSY = 64,         /* calls in progress: most of them wait, or follow events */
-	MAX_BODY = 64 << 10,   /* bytes */
 	MAX_DISCARD = 1 << 20, /* bytes of an oversized body that are read, to answer it; then it is cut */
 	REQUEST_TIMEOUT = 60,  /* s */
-	BACKLOG = 64,
-	MAX_CONNECTIONS = CONTROL_MAX_IDLE + MAX_BUSY + BACKLOG,
+	MAX_CONNECTIONS = CONTROL_MAX_IDLE + 2 * MAX_BUSY,
 };
 
 struct control {
 	struct loop *loop;
-	struct control_door door;
+	struct control_listen listen; /* without its descriptor, which is libmicrohttpd's */
+	size_t body_max;
+	const struct control_header *headers; /* of every answer; NULL: none */
 	control_handler *handler;
 	void *arg;
 	struct MHD_Daemon *daemon;
@@ -55,7 +53,7 @@ struct control_inside {
 	struct control *control;
 	struct MHD_Connection *connection;
 	struct bytes body;
-	size_t discarded; /* bytes of the body beyond MAX_BODY */
+	size_t discarded; /* bytes of the body beyond its maximum */
 	bool handed;      /* to the handler */
 	bool answered;    /* a response is queued */
 	bool suspended;
@@ -143,9 +141,32 @@ static void suspend(struct control_inside *in)
 
 /* --- answering --- */
 
-static void queue(struct control_inside *in, unsigned int status, const char *type, struct MHD_Response *response)
+static bool has_header(const struct control_header *list, const char *name)
+{
+	for (; list != NULL && list->name != NULL; list++) {
+		if (strcasecmp(list->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Those of `list` that are not in `except`. -1: no memory. */
+static int add_headers(struct MHD_Response *response, const struct control_header *list,
+                       const struct control_header *except)
+{
+	for (; list != NULL && list->name != NULL; list++) {
+		if (!has_header(except, list->name) &&
+		    MHD_add_response_header(response, list->name, list->value) != MHD_YES)
+			return -1;
+	}
+	return 0;
+}
+
+static void queue(struct control_inside *in, unsigned int status, const char *type, struct MHD_Response *response,
+                  const struct control_header *more)
 {
 	if (response == NULL || MHD_add_response_header(response, "Content-Type", type) != MHD_YES ||
+	    add_headers(response, more, NULL) < 0 || add_headers(response, in->control->headers, more) < 0 ||
 	    MHD_queue_response(in->connection, status, response) != MHD_YES)
 		in->broken = true;
 	if (response != NULL)
@@ -153,6 +174,14 @@ static void queue(struct control_inside *in, unsigned int status, const char *ty
 	in->answered = true;
 	in->gone = NULL;
 	resume(in);
+}
+
+void control_send(struct control_call *call, unsigned int status, const char *type, const void *p, size_t n,
+                  const struct control_header *more)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(n, mem_dup(p, n), free);
+
+	queue(call->inside, status, type, response, more);
 }
 
 void control_reply(struct control_call *call, unsigned int status, json_t *document)
@@ -165,7 +194,7 @@ void control_reply(struct control_call *call, unsigned int status, json_t *docum
 		response = MHD_create_response_from_buffer(out.len, out.p, MHD_RESPMEM_MUST_COPY);
 	bytes_free(&out);
 	json_decref(document);
-	queue(in, status, "application/json", response);
+	queue(in, status, "application/json", response, NULL);
 }
 
 void control_fail(struct control_call *call, unsigned int status, const char *fmt, ...)
@@ -237,7 +266,7 @@ void control_stream(struct control_call *call, const struct control_stream *stre
 	in->state = state;
 	in->out = BYTES_INIT(CONTROL_PIECE_MAX);
 	queue(in, MHD_HTTP_OK, stream->content_type,
-	      MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, CONTROL_PIECE, give_piece, in, NULL));
+	      MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, CONTROL_PIECE, give_piece, in, NULL), NULL);
 }
 
 void control_wake(struct control_call *call)
@@ -266,6 +295,16 @@ const char *control_query(struct control_call *call, const char *key)
 	return MHD_lookup_connection_value(call->inside->connection, MHD_GET_ARGUMENT_KIND, key);
 }
 
+const char *control_header(struct control_call *call, const char *name)
+{
+	return MHD_lookup_connection_value(call->inside->connection, MHD_HEADER_KIND, name);
+}
+
+const char *control_cookie(struct control_call *call, const char *name)
+{
+	return MHD_lookup_connection_value(call->inside->connection, MHD_COOKIE_KIND, name);
+}
+
 /* The body is complete: counts the call, checks the body's bounds and that it is a JSON object, and hands it to the
  * handler. */
 static void hand_over(struct control_inside *in)
@@ -280,7 +319,7 @@ static void hand_over(struct control_inside *in)
 		return;
 	}
 	if (in->discarded > 0) {
-		control_fail(&in->call, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than %d bytes", MAX_BODY);
+		control_fail(&in->call, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than %zu bytes", in->body.max);
 		return;
 	}
 	if (in->body.len == 0)
@@ -303,7 +342,7 @@ static struct control_inside *call_new(struct control *c, struct MHD_Connection 
 
 	in->control = c;
 	in->connection = connection;
-	in->body = BYTES_INIT(MAX_BODY);
+	in->body = BYTES_INIT(c->body_max);
 	in->call.inside = in;
 	in->call.method = mem_strdup(method);
 	in->call.path = mem_strdup(url);
@@ -357,6 +396,9 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **sl
 		in->gone(in->state);
 	if (in->stream != NULL && in->stream->end != NULL)
 		in->stream->end(in->state);
+	/* It may have a passphrase in it. */
+	if (in->body.p != NULL)
+		explicit_bzero(in->body.p, in->body.cap);
 	bytes_free(&in->body);
 	bytes_free(&in->out);
 	json_decref(in->call.body);
@@ -368,33 +410,6 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **sl
 
 /* --- start and stop --- */
 
-/* Binds in the folder by descriptor, because a socket's path may have at most 107 bytes. */
-static int listen_in(const struct control_door *door)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mode_t old_mask;
-	int rc;
-
-	if (fd < 0)
-		return -1;
-	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d/%s", door->dirfd, door->name);
-	/* This agent holds the home's lock, so a socket that is there is stale. */
-	if (unlinkat(door->dirfd, door->name, 0) < 0 && errno != ENOENT)
-		goto close_fd;
-	old_mask = umask(0777 & ~door->mode);
-	rc = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
-	umask(old_mask);
-	if (rc == 0 && listen(fd, BACKLOG) == 0)
-		return fd;
-
-close_fd:
-	rc = errno;
-	close(fd);
-	errno = rc;
-	return -1;
-}
-
 static void __attribute__((format(printf, 2, 0))) on_log(void *arg, const char *fmt, va_list ap)
 {
 	char text[512];
@@ -405,65 +420,79 @@ static void __attribute__((format(printf, 2, 0))) on_log(void *arg, const char *
 	log_debug("control: %s", text);
 }
 
-/* libmicrohttpd takes over the listening descriptor once the daemon runs; until then it is ours to close. */
+static size_t unescape_url(void *arg, struct MHD_Connection *connection, char *text)
+{
+	(void)arg;
+	(void)connection;
+	return control_url_decode(text);
+}
+
+static struct MHD_Daemon *start_daemon(struct control *c)
+{
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
+	                        c, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, c->listen.fd,
+	                        MHD_OPTION_CONNECTION_LIMIT, (unsigned int)MAX_CONNECTIONS,
+	                        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)REQUEST_TIMEOUT,
+	                        MHD_OPTION_UNESCAPE_CALLBACK, unescape_url, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+	                        on_completed, c, MHD_OPTION_NOTIFY_CONNECTION, control_clients_notify, &c->clients,
+	                        MHD_OPTION_END);
+}
+
+/* libmicrohttpd takes over the listening descriptor once the daemon runs. */
 struct control *control_new(struct loop *loop, const struct control_door *door, control_handler *handler, void *arg,
                             char **why)
 {
 	struct control *c = MEM_NEW(struct control);
 	const union MHD_DaemonInfo *info;
-	int fd = listen_in(door);
 
 	c->loop = loop;
-	c->door = *door;
+	c->listen = *door->listen;
+	*door->listen = (struct control_listen)CONTROL_LISTEN_NONE;
+	c->body_max = door->body_max != 0 ? door->body_max : (size_t)CONTROL_BODY;
+	c->headers = door->headers;
 	c->handler = handler;
 	c->arg = arg;
-	if (fd < 0) {
-		*why = mem_printf("%s/%s: %s", door->folder, door->name, strerror(errno));
-		goto free_control;
-	}
-	c->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-	                             on_request, c, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
-	                             fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)MAX_CONNECTIONS,
-	                             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)REQUEST_TIMEOUT,
-	                             MHD_OPTION_NOTIFY_COMPLETED, on_completed, c, MHD_OPTION_NOTIFY_CONNECTION,
-	                             control_clients_notify, &c->clients, MHD_OPTION_END);
-	info = c->daemon != NULL ? MHD_get_daemon_info(c->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+	c->daemon = start_daemon(c);
+	if (c->daemon == NULL)
+		goto end_listen;
+	c->listen.fd = -1;
+	info = MHD_get_daemon_info(c->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	if (info != NULL)
 		c->epoll = loop_io_new(loop, info->epoll_fd, epoll_ready, c);
-	if (c->epoll == NULL) {
-		*why = mem_printf("%s/%s: the HTTP server does not start: %s", door->folder, door->name,
-		                  strerror(errno));
+	if (c->epoll == NULL)
 		goto stop_daemon;
-	}
 	c->timer = loop_timer_new(loop, control_run, c);
 	loop_io_want(c->epoll, LOOP_READ);
 	return c;
 
 stop_daemon:
-	if (c->daemon != NULL)
-		MHD_stop_daemon(c->daemon);
-	else
-		close(fd);
-	(void)unlinkat(door->dirfd, door->name, 0);
-free_control:
+	MHD_stop_daemon(c->daemon);
+end_listen:
+	*why = mem_printf("%s: the HTTP server does not start: %s", c->listen.where, strerror(errno));
+	control_listen_end(&c->listen);
 	free(c);
 	return NULL;
 }
 
-void control_free(struct control *c)
+void control_cut(struct control *c)
 {
 	struct control_inside *in;
 
-	if (c == NULL)
-		return;
-	(void)unlinkat(c->door.dirfd, c->door.name, 0);
-	loop_io_free(c->epoll);
-	loop_timer_free(c->timer);
-	c->stopping = true;
 	DL_FOREACH(c->calls, in) {
 		in->broken = true;
 		resume(in);
 	}
+}
+
+void control_free(struct control *c)
+{
+	if (c == NULL)
+		return;
+	loop_io_free(c->epoll);
+	loop_timer_free(c->timer);
+	c->stopping = true;
+	control_cut(c);
+	control_listen_end(&c->listen);
 	MHD_stop_daemon(c->daemon); /* closes the listening socket too, and completes every call */
 	free(c);
 }

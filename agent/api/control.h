@@ -1,13 +1,14 @@
-/* The control socket: HTTP/1.1 and JSON on a Unix socket, for the command line and for curl. With control_clients.h
- * this is the only door to libmicrohttpd. It does not know the routes: it hands each request to a handler, on the
- * loop's thread, once the body has arrived. It has no threads of its own. Bounds: 32 clients that have not sent a
- * request yet, 64 calls in progress, 64 KiB per body, 60 s for a request to arrive. */
+/* The agent's doors: HTTP/1.1 and JSON on a listening socket, for the command line, curl and browsers. With
+ * control_clients.h this is the only door to libmicrohttpd. It does not know the routes: it hands each request to a
+ * handler, on the loop's thread, once the body has arrived. It has no threads of its own. Bounds of each door: 32
+ * clients that have not sent a request yet, 64 calls in progress, 512 KiB per body at most, 60 s for a request to
+ * arrive, and for a client to take some of its answer. */
 #ifndef LANYARD_AGENT_CONTROL_H
 #define LANYARD_AGENT_CONTROL_H
 
 #include <jansson.h>
-#include <sys/types.h>
 
+#include "agent/api/control_listen.h"
 #include "base/bytes.h"
 #include "base/loop.h"
 
@@ -25,22 +26,37 @@ struct control_call {
 /* Answers the call (one of the functions below), now or later. */
 typedef void control_handler(void *arg, struct control_call *call);
 
-/* Where the socket is, and who may use it. */
-struct control_door {
-	int dirfd; /* of its folder, which is ours alone to write: a stale socket in it is replaced; the caller's */
-	const char *folder; /* its path, for messages */
-	const char *name;   /* the caller's, for as long as the door is open */
-	mode_t mode;        /* 0600: this user; 0660: and the group that the agent runs as */
+/* CONTROL_BODY_LARGE: a key file has room in it. */
+enum { CONTROL_BODY = 64 << 10, CONTROL_BODY_LARGE = 512 << 10 };
+/* A header of an answer; a NULL name ends a list. */
+struct control_header {
+	const char *name, *value;
 };
-/* NULL with *why (fresh text). */
+/* What a door is like. */
+struct control_door {
+	struct control_listen *listen;        /* where it is; taken over by a door that opens */
+	size_t body_max;                      /* bytes of a request's body; 0: CONTROL_BODY */
+	const struct control_header *headers; /* of every answer; NULL: none; they stay the caller's */
+};
+/* NULL with *why (fresh text); door->listen is ended then, too. */
 struct control *control_new(struct loop *loop, const struct control_door *door, control_handler *handler, void *arg,
                             char **why);
+/* Cuts the connections of all calls that are under way. */
+void control_cut(struct control *c);
 /* Ends all connections (deferred calls are told that they are gone), removes the socket. */
 void control_free(struct control *c);
 
 /* The value of ?key=..., decoded; NULL when it is not there. Stays the call's. */
 const char *control_query(struct control_call *call, const char *key);
 
+/* The value of a header of the request, of a cookie in it; NULL when it is not there. Stays the call's. */
+const char *control_header(struct control_call *call, const char *name);
+const char *control_cookie(struct control_call *call, const char *name);
+
+/* Answers with n bytes, which are copied. more: further headers, which replace the door's of the same name; NULL: none.
+ */
+void control_send(struct control_call *call, unsigned int status, const char *type, const void *p, size_t n,
+                  const struct control_header *more);
 /* Answers with a document, which is taken over. */
 void control_reply(struct control_call *call, unsigned int status, json_t *document);
 /* Answers with {"error": text}; text is made valid UTF-8. */

@@ -138,6 +138,7 @@ static void print_verified(const json_t *document)
 {
 	json_t *rotten = json_object_get(document, "rotten");
 	int64_t count = cli_number(document, "rotten_count");
+	bool vault = cli_flag(document, "vault");
 	char size[FORMAT_MAX], files[FORMAT_MAX];
 
 	for (size_t i = 0; i < json_array_size(rotten); i++) {
@@ -149,9 +150,12 @@ static void print_verified(const json_t *document)
 	if ((size_t)count > json_array_size(rotten))
 		(void)printf("rotten: ... and %lld more\n", (long long)count - (long long)json_array_size(rotten));
 	(void)printf("read %s, %s; %lld rotten%s\n",
-	             format_count(files, cli_number(document, "files"), "file", "files"),
+	             format_count(files, cli_number(document, "files"), vault ? "object" : "file",
+	                          vault ? "objects" : "files"),
 	             format_bytes(size, cli_number(document, "bytes")), (long long)count,
-	             count > 0 && cli_flag(document, "repair") ? "; they are being downloaded again" : "");
+	             count > 0 && vault                          ? "; they are asked for again"
+	             : count > 0 && cli_flag(document, "repair") ? "; they are being downloaded again"
+	                                                         : "");
 }
 
 int cmd_verify(struct cli *cli, int argc, char **argv)

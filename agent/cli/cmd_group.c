@@ -7,7 +7,19 @@
 
 #include "agent/cli/format.h"
 #include "agent/cli/http.h"
-#include "base/mem.h"
+#include "agent/escape.h"
+
+static void say_paused(const char *group, bool paused)
+{
+	char *name = escape_terminal(group);
+
+	if (paused)
+		(void)printf("%s paused: nothing is sent or fetched until `lanyard resume%s%s`\n",
+		             group[0] != '\0' ? name : "all groups", group[0] != '\0' ? " " : "", name);
+	else
+		(void)printf("%s shared again\n", group[0] != '\0' ? name : "all groups");
+	free(name);
+}
 
 static int group_set_paused(struct cli *cli, const char *verb, int argc, char **argv)
 {
@@ -19,6 +31,8 @@ static int group_set_paused(struct cli *cli, const char *verb, int argc, char **
 	if (words < 0)
 		return CLI_USAGE;
 	rc = http_group_tell(cli, words == 1 ? argv[0] : NULL, verb, NULL, &document);
+	if (document != NULL)
+		say_paused(words == 1 ? argv[0] : "", cli_flag(document, "paused"));
 	json_decref(document);
 	return rc;
 }

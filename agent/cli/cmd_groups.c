@@ -82,6 +82,16 @@ static void print_seen(const json_t *all, const json_t *seen)
 	format_table_print(&table);
 }
 
+/* Fresh. */
+static char *role_text(const json_t *group)
+{
+	char *role = cli_text(group, "role");
+	char *text = mem_printf("%s%s", role, cli_flag(group, "sealed") ? ", sealed" : "");
+
+	free(role);
+	return text;
+}
+
 static void print_groups(const json_t *document)
 {
 	json_t *here = json_object_get(document, "groups"), *asked = json_object_get(document, "asked");
@@ -93,8 +103,8 @@ static void print_groups(const json_t *document)
 	json_array_extend(all, asked);
 	json_array_extend(all, seen);
 	json_array_foreach(here, i, group)
-		format_table_row(&table, (char *[]){ name_text(all, group), cli_text(group, "role"),
-		                                     cli_text(group, "state"), cli_text(group, "share") });
+		format_table_row(&table, (char *[]){ name_text(all, group), role_text(group), cli_text(group, "state"),
+		                                     cli_text(group, "share") });
 	json_array_foreach(asked, i, group)
 		format_table_row(&table, (char *[]){ name_text(all, group), mem_strdup(""), cli_text(group, "state"),
 		                                     cli_text(group, "share") });

@@ -61,10 +61,11 @@ static void print_group(struct cli *cli, const json_t *document, const char *did
 int cmd_create(struct cli *cli, int argc, char **argv)
 {
 	const char *share = NULL;
-	bool hidden = false;
+	bool hidden = false, sealed = false;
 	struct args_option own[] = {
 		{ ARGS_TEXT, "share", &share },
 		{ ARGS_FLAG, "hidden", &hidden },
+		{ ARGS_FLAG, "sealed", &sealed },
 		{ ARGS_END, NULL, NULL },
 	};
 	json_t *body;
@@ -77,7 +78,8 @@ int cmd_create(struct cli *cli, int argc, char **argv)
 	text = share_text(share != NULL ? share : "share");
 	if (text == NULL)
 		return CLI_USAGE;
-	body = json_pack("{s:s, s:s, s:b}", "name", argv[0], "share", text, "hidden", (int)hidden);
+	body = json_pack("{s:s, s:s, s:b, s:b}", "name", argv[0], "share", text, "hidden", (int)hidden, "sealed",
+	                 (int)sealed);
 	free(text);
 	if (body == NULL)
 		return cli_usage(cli, "a group's name must be valid UTF-8");
@@ -114,6 +116,9 @@ static int join_read_token(struct cli *cli, const char *group, const char *invit
 
 	if (ways != 1)
 		return cli_usage(cli, "join: either a GROUP to ask for, or --invite TOKEN, or --invite-file FILE");
+	if (group != NULL && strncmp(group, "lanyard1-", 9) == 0)
+		return cli_usage(cli, "join: that is a token, not a GROUP. Run `lanyard join --invite -` and paste it "
+		                      "there: on a command line all users of this host can read it");
 	if (group != NULL)
 		return CLI_DONE;
 	*token = file != NULL || strcmp(invite, "-") == 0 ? join_token_read(file) : mem_strdup(invite);

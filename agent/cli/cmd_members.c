@@ -78,7 +78,7 @@ int cmd_role(struct cli *cli, int argc, char **argv)
 		return CLI_USAGE;
 	if (strcmp(argv[2], "owner") != 0 && strcmp(argv[2], "member") != 0 && strcmp(argv[2], "reader") != 0 &&
 	    strcmp(argv[2], "vault") != 0)
-		return cli_usage(cli, "a role is owner, member or reader");
+		return cli_usage(cli, "a role is owner, member, reader or vault");
 	body = json_pack("{s:s, s:s}", "agent", argv[1], "role", argv[2]);
 	if (body == NULL)
 		return cli_usage(cli, "an agent's name must be valid UTF-8");
@@ -130,7 +130,10 @@ int cmd_leave(struct cli *cli, int argc, char **argv)
 	if (document != NULL) {
 		char *name = cli_text(document, "group"), *share = cli_text(document, "share");
 
-		(void)printf("left %s; %s stays as it is\n", name, share);
+		if (cli_flag(document, "vault"))
+			(void)printf("left %s; what it stored in %s is deleted\n", name, share);
+		else
+			(void)printf("left %s; %s stays as it is\n", name, share);
 		free(name);
 		free(share);
 	}
@@ -171,8 +174,8 @@ static int invite(struct cli *cli, const char *group, json_t *body)
 	if (cli->terminal)
 		(void)fprintf(
 			stderr,
-			"On the other host: lanyard join --invite TOKEN. Whoever has the token gets in, so pass it "
-			"on with care.\n");
+			"On the other host: lanyard join --invite - --share FOLDER, then paste it. Whoever has the token "
+			"gets in, so pass it on with care.\n");
 	free(token);
 	json_decref(document);
 	return rc;
@@ -200,7 +203,7 @@ int cmd_invite(struct cli *cli, int argc, char **argv)
 	if (expires_text != NULL && (args_duration(expires_text, &expires) < 0 || expires > 366 * 86400))
 		return cli_usage(cli, "--expires must be a number with s, m, h or d, at most 366d");
 	if (role != NULL && strcmp(role, "member") != 0 && strcmp(role, "reader") != 0 && strcmp(role, "vault") != 0)
-		return cli_usage(cli, "--role must be member or reader; `lanyard role` makes a member an owner");
+		return cli_usage(cli, "--role must be member, reader or vault; `lanyard role` makes a member an owner");
 	if (uses_text != NULL && args_number(uses_text, 1, 1024, &uses) < 0)
 		return cli_usage(cli, "--uses must be a number from 1 to 1024");
 	body = json_pack("{s:I}", "expires", (json_int_t)expires);

@@ -84,8 +84,9 @@ int cmd_accept(struct cli *cli, int argc, char **argv)
 
 	if (cli_args(cli, own, 2, 2, argc, argv) < 0)
 		return CLI_USAGE;
-	if (role != NULL && strcmp(role, "owner") != 0 && strcmp(role, "member") != 0 && strcmp(role, "reader") != 0)
-		return cli_usage(cli, "--role must be owner, member or reader");
+	if (role != NULL && strcmp(role, "owner") != 0 && strcmp(role, "member") != 0 && strcmp(role, "reader") != 0 &&
+	    strcmp(role, "vault") != 0)
+		return cli_usage(cli, "--role must be owner, member, reader or vault");
 	rc = request_decide(cli, "/accept", argv, role != NULL ? json_pack("{s:s}", "role", role) : json_object(),
 	                    &document);
 	if (rc != CLI_DONE || document == NULL)

@@ -8,32 +8,14 @@
 
 #include "agent/cli/format.h"
 #include "agent/cli/http.h"
+#include "agent/cli/lines.h"
 #include "agent/cli/names.h"
 #include "agent/cli/screen.h"
+#include "agent/cli/status_sealed.h"
 #include "agent/escape.h"
 #include "base/mem.h"
 
 enum { WATCH_MS = 1000, SHOWN_PROBLEMS = 10 };
-
-/* Lines of text, gathered before they are printed or drawn. */
-struct lines {
-	char **v; /* owned, each owned */
-	size_t n;
-};
-
-static void add_line(struct lines *l, char *text)
-{
-	l->v = mem_realloc(l->v, l->n + 1, sizeof(*l->v));
-	l->v[l->n++] = text;
-}
-
-static void free_lines(struct lines *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		free(l->v[i]);
-	free(l->v);
-	*l = (struct lines){ 0 };
-}
 
 /* --- status --- */
 
@@ -49,16 +31,16 @@ static void status_add_problems(struct lines *l, const json_t *problems, int64_t
 		char since[FORMAT_MAX];
 
 		format_duration(since, (int64_t)time(NULL) - cli_number(json_array_get(problems, i), "since"));
-		add_line(l, mem_printf("  not synced: %s: %s (for %s; %s)", path, reason, since, next));
+		lines_add(l, mem_printf("  not synced: %s: %s (for %s; %s)", path, reason, since, next));
 		free(path);
 		free(reason);
 		free(next);
 	}
 	if (n > SHOWN_PROBLEMS && count > (int64_t)n)
-		add_line(l, mem_printf("  ... and %lld more (--json shows %zu of all)",
-		                       (long long)count - SHOWN_PROBLEMS, n));
+		lines_add(l, mem_printf("  ... and %lld more (--json shows %zu of all)",
+		                        (long long)count - SHOWN_PROBLEMS, n));
 	else if (n > SHOWN_PROBLEMS)
-		add_line(l, mem_printf("  ... and %zu more (--json shows them)", n - SHOWN_PROBLEMS));
+		lines_add(l, mem_printf("  ... and %zu more (--json shows them)", n - SHOWN_PROBLEMS));
 }
 
 /* Adds a held burst: whose, how many files, since when, and what to do. */
@@ -71,19 +53,19 @@ static void status_add_hold(struct lines *l, const char *group, const json_t *ho
 	format_duration(since, (int64_t)time(NULL) - cli_number(hold, "since"));
 	format_count(files, cli_number(hold, "files"), "file", "files");
 	if (json_is_true(json_object_get(hold, "here")))
-		add_line(l, mem_printf("  held for %s: %s disappeared here at once. Put them back, or, if they were "
-		                       "deleted on purpose: lanyard release %s",
-		                       since, files, group));
+		lines_add(l, mem_printf("  held for %s: %s disappeared here at once. Put them back, or, if they were "
+		                        "deleted on purpose: lanyard release %s",
+		                        since, files, group));
 	else
-		add_line(l,
-		         mem_printf("  held for %s: %s that %s%s%s%s%s deleted, replaced or emptied at "
-		                    "once. They stay as they are here until that is undone. If it was "
-		                    "intended: lanyard release %s",
-		                    since, files,
-		                    json_is_true(json_object_get(hold, "brings")) ? "several members, as reported by "
-		                                                                  : "",
-		                    by[0] == '\0' ? "a former member or several members" : name,
-		                    by[0] == '\0' ? "" : " (", by, by[0] == '\0' ? "" : ")", group));
+		lines_add(l,
+		          mem_printf("  held for %s: %s that %s%s%s%s%s deleted, replaced or emptied at "
+		                     "once. They stay as they are here until that is undone. If it was "
+		                     "intended: lanyard release %s",
+		                     since, files,
+		                     json_is_true(json_object_get(hold, "brings")) ? "several members, as reported by "
+		                                                                   : "",
+		                     by[0] == '\0' ? "a former member or several members" : name,
+		                     by[0] == '\0' ? "" : " (", by, by[0] == '\0' ? "" : ")", group));
 	free(by);
 	free(name);
 }
@@ -97,24 +79,36 @@ static void status_add_choices(struct lines *l, const char *group, const json_t 
 	size_t i;
 
 	if (strcmp(mode, "on-demand") == 0)
-		add_line(l, mem_printf("  on demand: %s of the group not here",
-		                       format_count(files, cli_number(g, "listed"), "path is", "paths are")));
+		lines_add(l, mem_printf("  on demand: %s of the group not here",
+		                        format_count(files, cli_number(g, "listed"), "path is", "paths are")));
 	if (cli_number(g, "unshared") > 0)
-		add_line(l, mem_printf("  %s not shared: lanyard mode %s",
-		                       format_count(files, cli_number(g, "unshared"), "path is", "paths are"), group));
+		lines_add(l, mem_printf("  %s not shared: lanyard mode %s",
+		                        format_count(files, cli_number(g, "unshared"), "path is", "paths are"), group));
 	json_array_foreach(json_object_get(g, "local_paths"), i, path) {
 		char *name = escape_terminal(json_string_value(path));
 
 		if (i < SHOWN_PROBLEMS)
-			add_line(l, mem_printf("  not shared: you are a reader here: %s", name));
+			lines_add(l, mem_printf("  not shared: you are a reader here: %s", name));
 		free(name);
 	}
 	if (cli_number(g, "local_changes") > SHOWN_PROBLEMS)
-		add_line(l,
-		         mem_printf("  ... and %lld more", (long long)cli_number(g, "local_changes") - SHOWN_PROBLEMS));
+		lines_add(l, mem_printf("  ... and %lld more",
+		                        (long long)cli_number(g, "local_changes") - SHOWN_PROBLEMS));
 	if (cli_number(g, "local_changes") > 0)
-		add_line(l, mem_printf("  lanyard revert %s puts the group's version back", group));
+		lines_add(l, mem_printf("  lanyard revert %s puts the group's version back", group));
 	free(mode);
+}
+
+/* What is in its share, for its first line. A vault has no files: the line of what it stores follows. */
+static char *status_has(const json_t *g)
+{
+	char size[FORMAT_MAX], files[FORMAT_MAX], folders[FORMAT_MAX];
+
+	if (status_sealed_is_vault(g))
+		return mem_strdup("");
+	return mem_printf("%s, %s, %s, ", format_count(files, cli_number(g, "files"), "file", "files"),
+	                  format_count(folders, cli_number(g, "dirs"), "folder", "folders"),
+	                  format_bytes(size, cli_number(g, "bytes")));
 }
 
 static void status_add_group(struct cli *cli, struct lines *l, const json_t *g)
@@ -127,34 +121,34 @@ static void status_add_group(struct cli *cli, struct lines *l, const json_t *g)
 	                    : strcmp(state, "error") == 0 ? "\x1b[31m"
 	                                                  : "\x1b[33m";
 	char *waits_for = cli_text(g, "waits_for");
-	char size[FORMAT_MAX], files[FORMAT_MAX], folders[FORMAT_MAX], peers[FORMAT_MAX];
+	char *has = status_has(g);
+	char size[FORMAT_MAX], files[FORMAT_MAX], peers[FORMAT_MAX];
 	const json_t *lack, *hold;
 	size_t i;
 
-	add_line(l, mem_printf("%s: %s%s%s, %s, %s, %s, %s, %s", name, cli_sgr(cli, color), state,
-	                       cli_sgr(cli, "\x1b[0m"), format_count(files, cli_number(g, "files"), "file", "files"),
-	                       format_count(folders, cli_number(g, "dirs"), "folder", "folders"),
-	                       format_bytes(size, cli_number(g, "bytes")),
-	                       format_count(peers, cli_number(g, "peers"), "peer", "peers"), share));
+	lines_add(l, mem_printf("%s: %s%s%s, %s%s, %s", name, cli_sgr(cli, color), state, cli_sgr(cli, "\x1b[0m"), has,
+	                        format_count(peers, cli_number(g, "peers"), "peer", "peers"), share));
+	free(has);
 	if (error[0] != '\0')
-		add_line(l, mem_printf("  %s", error));
+		lines_add(l, mem_printf("  %s", error));
 	if (waits_for[0] != '\0' && error[0] == '\0')
-		add_line(l, mem_printf("  waits for %s", waits_for));
+		lines_add(l, mem_printf("  waits for %s", waits_for));
 	if (cli_number(g, "ignored") > 0)
-		add_line(l, mem_printf("  .lanyardignore excludes %s here",
-		                       format_count(files, cli_number(g, "ignored"), "path", "paths")));
+		lines_add(l, mem_printf("  .lanyardignore excludes %s here",
+		                        format_count(files, cli_number(g, "ignored"), "path", "paths")));
 	if (cli_number(g, "requests") > 0)
-		add_line(l,
-		         mem_printf("  %s to join: lanyard requests %s",
-		                    format_count(files, cli_number(g, "requests"), "agent asks", "agents ask"), name));
+		lines_add(l,
+		          mem_printf("  %s to join: lanyard requests %s",
+		                     format_count(files, cli_number(g, "requests"), "agent asks", "agents ask"), name));
 	if (cli_number(g, "wanted") > 0)
-		add_line(l, mem_printf("  %lld to download, %s", (long long)cli_number(g, "wanted"),
-		                       format_bytes(size, cli_number(g, "wanted_bytes"))));
+		lines_add(l, mem_printf("  %lld to download, %s", (long long)cli_number(g, "wanted"),
+		                        format_bytes(size, cli_number(g, "wanted_bytes"))));
 	if (cli_number(g, "pending") > 0)
-		add_line(l, mem_printf("  %lld to check here", (long long)cli_number(g, "pending")));
+		lines_add(l, mem_printf("  %lld to check here", (long long)cli_number(g, "pending")));
 	status_add_choices(l, name, g);
+	status_sealed_add(l, g);
 	json_array_foreach(json_object_get(g, "disk_lacks"), i, lack)
-		add_line(l, mem_printf("  its disk %s", json_string_value(lack)));
+		lines_add(l, mem_printf("  its disk %s", json_string_value(lack)));
 	json_array_foreach(json_object_get(g, "holds"), i, hold)
 		status_add_hold(l, name, hold);
 	status_add_problems(l, json_object_get(g, "problems"), cli_number(g, "problem_count"));
@@ -173,7 +167,7 @@ static void status_add_asked(struct lines *l, const json_t *asked)
 	char *code = cli_text(asked, "code");
 	char *note = cli_text(asked, "note");
 
-	add_line(l, mem_printf("%s: %s%s%s, %s", name, state, code[0] != '\0' ? ", code " : "", code, note));
+	lines_add(l, mem_printf("%s: %s%s%s, %s", name, state, code[0] != '\0' ? ", code " : "", code, note));
 	free(name);
 	free(state);
 	free(code);
@@ -190,17 +184,17 @@ static void status_lines(struct cli *cli, struct lines *l, const json_t *documen
 	json_t *group;
 	size_t i;
 
-	add_line(l, mem_printf("agent %s", agent));
-	add_line(l, mem_printf("%s, lanyard %s, port %lld, discovery %s%s%s", name, version,
-	                       (long long)cli_number(document, "port"), discovery, problem[0] != '\0' ? ": " : "",
-	                       problem));
+	lines_add(l, mem_printf("agent %s", agent));
+	lines_add(l, mem_printf("%s, lanyard %s, port %lld, discovery %s%s%s", name, version,
+	                        (long long)cli_number(document, "port"), discovery, problem[0] != '\0' ? ": " : "",
+	                        problem));
 	json_array_foreach(json_object_get(document, "groups"), i, group)
 		status_add_group(cli, l, group);
 	json_array_foreach(json_object_get(document, "asked"), i, group)
 		status_add_asked(l, group);
 	if (json_array_size(json_object_get(document, "groups")) == 0 &&
 	    json_array_size(json_object_get(document, "asked")) == 0)
-		add_line(
+		lines_add(
 			l,
 			mem_strdup(
 				"not in a group yet: `lanyard groups` lists those on the network, `lanyard join` joins one, `lanyard create` creates one"));
@@ -268,11 +262,11 @@ static int watch_status(struct cli *cli)
 			screen_draw(&screen, now.v, now.n);
 		else if (!cli->json && !same_lines(&before, &now))
 			print_lines(&now);
-		free_lines(&before);
+		lines_free(&before);
 		before = now;
 		json_decref(document);
 	} while (screen_sleep(WATCH_MS));
-	free_lines(&before);
+	lines_free(&before);
 	return rc;
 }
 
@@ -296,7 +290,7 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 	} else {
 		status_lines(cli, &lines, document);
 		print_lines(&lines);
-		free_lines(&lines);
+		lines_free(&lines);
 	}
 	json_decref(document);
 	return CLI_DONE;

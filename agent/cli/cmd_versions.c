@@ -9,26 +9,43 @@
 #include "agent/cli/http.h"
 #include "base/mem.h"
 
+/* The path, or as much of it as is known. */
+static char *kept_path(const json_t *v)
+{
+	char *path, *name;
+
+	if (!json_is_null(json_object_get(v, "path")))
+		return cli_text(v, "path");
+	name = cli_text(v, "name");
+	path = mem_printf("%s (in a folder that is not known any more)", name);
+	free(name);
+	return path;
+}
+
 static void print_versions(const json_t *document)
 {
 	json_t *list = json_object_get(document, "versions");
-	struct table table = TABLE_INIT(5);
+	bool all = json_object_get(document, "more") != NULL;
+	struct table table = TABLE_INIT(all ? 6 : 5);
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *v = json_array_get(list, i);
 		char size[FORMAT_MAX];
 		char modified[FORMAT_MAX];
 		char kept[FORMAT_MAX];
-		char *cells[5];
+		char *cells[6];
 
 		cells[0] = cli_text(v, "version");
 		cells[1] = cli_text(v, "kind");
 		cells[2] = mem_strdup(format_bytes(size, cli_number(v, "size")));
 		cells[3] = mem_printf("modified %s", format_time(modified, cli_number(v, "modified")));
 		cells[4] = mem_printf("kept %s", format_time(kept, cli_number(v, "kept")));
+		cells[5] = all ? kept_path(v) : NULL;
 		format_table_row(&table, cells);
 	}
 	format_table_print(&table);
+	if (cli_flag(document, "more"))
+		(void)printf("... and older ones: `lanyard versions GROUP PATH` lists those of a path\n");
 }
 
 int cmd_versions(struct cli *cli, int argc, char **argv)
@@ -38,13 +55,14 @@ int cmd_versions(struct cli *cli, int argc, char **argv)
 	char *encoded;
 	char *base;
 	char *path;
-	int rc;
+	int words, rc;
 
-	if (cli_args(cli, own, 2, 2, argc, argv) < 0)
+	words = cli_args(cli, own, 1, 2, argc, argv);
+	if (words < 0)
 		return CLI_USAGE;
-	encoded = http_encode(argv[1]);
+	encoded = words == 2 ? http_encode(argv[1]) : NULL;
 	base = http_group_path(argv[0], "/versions");
-	path = mem_printf("%s?path=%s", base, encoded);
+	path = mem_printf("%s%s%s", base, words == 2 ? "?path=" : "", words == 2 ? encoded : "");
 	rc = http_get(cli, path, &document);
 	free(path);
 	free(base);
@@ -54,7 +72,7 @@ int cmd_versions(struct cli *cli, int argc, char **argv)
 	if (cli->json) {
 		cli_print_json(document);
 	} else if (json_array_size(json_object_get(document, "versions")) == 0) {
-		cli_error("no version of %s was kept", argv[1]);
+		cli_error("no version of %s was kept", words == 2 ? argv[1] : "any path");
 		rc = CLI_REFUSED;
 	} else {
 		print_versions(document);

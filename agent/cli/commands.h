@@ -10,8 +10,8 @@ typedef int cli_run(struct cli *cli, int argc, char **argv);
 
 /* ROW(name, function, arguments, summary), in the order in which `help` lists them. */
 #define CLI_COMMANDS(ROW)                                                                                         \
-	ROW("create", cmd_create, "GROUP [--share DIR] [--hidden]", "create a group (share: ./share)")            \
-	ROW("invite", cmd_invite, "GROUP [--expires 24h] [--role member|reader] [--uses N] [--revoke ID]",        \
+	ROW("create", cmd_create, "GROUP [--share DIR] [--hidden] [--sealed]", "create a group (share: ./share)") \
+	ROW("invite", cmd_invite, "GROUP [--expires 24h] [--role member|reader|vault] [--uses N] [--revoke ID]",  \
 	    "print a token to join by; or take one back")                                                         \
 	ROW("invites", cmd_invites, "GROUP", "list the invites of a group, and who used them")                    \
 	ROW("join", cmd_join,                                                                                     \
@@ -19,11 +19,12 @@ typedef int cli_run(struct cli *cli, int argc, char **argv);
 	    "[--message TEXT] [--timeout S]",                                                                     \
 	    "ask to join a group, or join by a token (-: from stdin)")                                            \
 	ROW("requests", cmd_requests, "[GROUP]", "list who asks to join")                                         \
-	ROW("accept", cmd_accept, "GROUP AGENT|CODE [--role owner|member|reader]", "let an agent that asks join") \
+	ROW("accept", cmd_accept, "GROUP AGENT|CODE [--role owner|member|reader|vault]",                          \
+	    "let an agent that asks join")                                                                        \
 	ROW("reject", cmd_reject, "GROUP AGENT|CODE [--forever]", "refuse an agent that asks")                    \
 	ROW("leave", cmd_leave, "GROUP [--abandon]", "leave a group; the share stays")                            \
 	ROW("members", cmd_members, "GROUP", "list who belongs to a group")                                       \
-	ROW("role", cmd_role, "GROUP AGENT owner|member|reader",                                                  \
+	ROW("role", cmd_role, "GROUP AGENT owner|member|reader|vault",                                            \
 	    "give a member another role, or add an agent by its ID")                                              \
 	ROW("remove", cmd_remove, "GROUP AGENT", "remove a member; its files stay with it")                       \
 	ROW("groups", cmd_groups, "", "list the groups here, and those seen on the network")                      \
@@ -41,13 +42,17 @@ typedef int cli_run(struct cli *cli, int argc, char **argv);
 	ROW("resume", cmd_resume, "[GROUP]", "share again")                                                       \
 	ROW("status", cmd_status, "[--watch]", "show the state of every group")                                   \
 	ROW("events", cmd_events, "[--follow]", "list what happened")                                             \
+	ROW("web", cmd_web, "[--print] [--revoke]", "open the page in a browser, by a link that is good once")    \
 	ROW("wait", cmd_wait, "[GROUP] [--timeout S] [--peers N]", "wait until in sync (exit 0) or not (exit 1)") \
 	ROW("release", cmd_release, "GROUP", "let a held burst of deletions or replacements happen")              \
 	ROW("conflicts", cmd_conflicts, "[GROUP]", "list both sides of each conflict")                            \
 	ROW("resolve", cmd_resolve, "GROUP PATH --keep mine|theirs|both", "resolve a conflict")                   \
-	ROW("versions", cmd_versions, "GROUP PATH", "list the kept versions of a file that others changed")       \
+	ROW("versions", cmd_versions, "GROUP [PATH]",                                                             \
+	    "list the kept versions of a file that others changed, or of all")                                    \
 	ROW("restore", cmd_restore, "GROUP PATH [VERSION] [--to PATH]", "bring a version back")                   \
 	ROW("verify", cmd_verify, "GROUP [--repair]", "read every file again and compare checksums")              \
+	ROW("key", cmd_key, "export FILE [--paper]|import FILE [--share DIR] [--passphrase-file FILE]",           \
+	    "keep this agent's identity for the day its disk dies; or be it again")                               \
 	ROW("doctor", cmd_doctor, "", "look for problems on this host, and say what to do")                       \
 	ROW("debug", cmd_debug, "dump [--names]", "print the agent's state as JSON, for a bug report")            \
 	ROW("version", cmd_version, "", "print the version")                                                      \

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/cli/http_watch.h"
 #include "agent/home.h"
 #include "base/bytes.h"
 #include "base/mem.h"
@@ -19,7 +20,8 @@ enum { MAX_DOCUMENT = 256 << 20, MAX_LINE = 4 << 20 };
 
 struct http {
 	CURL *curl;
-	int home_fd; /* of the home: the path of its socket may be too long for an address; -1: not used */
+	char path[64]; /* of the socket */
+	int home_fd;   /* of the home: the path of its socket may be too long for an address; -1: not used */
 };
 
 /* The socket of the system's agent for readers. */
@@ -34,6 +36,7 @@ struct http_request {
 	FILE *copy_to;      /* NULL: do not */
 	void *arg;
 	bool stopped; /* by line() */
+	struct http_watch watch;
 };
 
 const char *http_home(struct cli *cli)
@@ -84,11 +87,24 @@ static int no_agent(const struct cli *cli, const char *reason)
 	return CLI_NO_AGENT;
 }
 
+static int hung_agent(const struct cli *cli)
+{
+	if (cli->others)
+		cli_error("the system's agent hangs, or is stopped: it gives no sign of life. Look at `journalctl -u "
+		          "lanyard`, then `sudo systemctl restart lanyard`");
+	else
+		cli_error("the agent at %s/control.sock hangs, or is stopped: it gives no sign of life. Look at its "
+		          "log, then end lanyardd and start it again",
+		          cli->home);
+	return CLI_NO_AGENT;
+}
+
 static struct http *new_http(int home_fd, const char *path)
 {
 	struct http *http = MEM_NEW(struct http);
 
 	http->home_fd = home_fd;
+	(void)snprintf(http->path, sizeof(http->path), "%s", path);
 	http->curl = curl_easy_init();
 	if (http->curl == NULL)
 		abort(); /* no memory */
@@ -217,6 +233,39 @@ static size_t http_receive(char *data, size_t size, size_t n, void *arg)
 	return n;
 }
 
+/* The version of the agent; NULL: it says none. Fresh. */
+static char *agent_version(struct cli *cli)
+{
+	json_t *status = NULL;
+	char *version = NULL;
+
+	if (http_probe(cli, "/status", &status) == CLI_DONE && json_object_get(status, "version") != NULL)
+		version = mem_strdup(json_string_value(json_object_get(status, "version")));
+	json_decref(status);
+	return version;
+}
+
+/* Says why the agent refused. A route that it does not have is one of another version's. */
+static void agent_says(struct cli *cli, long code, const char *reason)
+{
+	char *version = NULL;
+
+	if (reason == NULL) {
+		cli_error("what answers at %s%s is not an agent of lanyard (HTTP status %ld)",
+		          cli->others ? system_socket : cli->home, cli->others ? "" : "/control.sock", code);
+		return;
+	}
+	if (code == 405 || (code == 404 && strncmp(reason, "there is no /v1/", 16) == 0))
+		version = agent_version(cli);
+	if (version != NULL && strcmp(version, LANYARD_VERSION) != 0)
+		cli_error("the agent is of version %s, and does not know what this command, of version %s, asks: "
+		          "restart it if it was updated, or use the command of its version",
+		          version, LANYARD_VERSION);
+	else
+		cli_error("%s", reason);
+	free(version);
+}
+
 /* Turns what curl and the agent said into an exit status, and says it unless silent. An answer that was cut off is
  * an agent that went away. */
 static int http_verdict(struct cli *cli, struct http_request *r, CURLcode rc, bool silent)
@@ -226,6 +275,8 @@ static int http_verdict(struct cli *cli, struct http_request *r, CURLcode rc, bo
 
 	if (r->stopped)
 		return CLI_DONE;
+	if (r->watch.hung)
+		return silent ? CLI_NO_AGENT : hung_agent(cli);
 	if (rc == CURLE_COULDNT_CONNECT) {
 		curl_easy_getinfo(cli->http->curl, CURLINFO_OS_ERRNO, &os_errno);
 		return silent ? CLI_NO_AGENT
@@ -244,9 +295,7 @@ static int http_verdict(struct cli *cli, struct http_request *r, CURLcode rc, bo
 		return CLI_DONE;
 	error = json_loadb((const char *)r->got.p, r->got.len, 0, NULL);
 	if (!silent)
-		cli_error("%s", json_is_object(error) && json_object_get(error, "error") != NULL
-		                        ? json_string_value(json_object_get(error, "error"))
-		                        : "the agent failed (no reason given)");
+		agent_says(cli, response_code(r->http), json_string_value(json_object_get(error, "error")));
 	json_decref(error);
 	return CLI_REFUSED;
 }
@@ -271,6 +320,7 @@ static int http_perform(struct cli *cli, struct http_request *r, const char *pat
 	} else {
 		curl_easy_setopt(cli->http->curl, CURLOPT_HTTPGET, 1L);
 	}
+	http_watch_begin(&r->watch, cli->http->curl, cli->http->path);
 	rc = http_verdict(cli, r, curl_easy_perform(cli->http->curl), silent);
 	free(text);
 	free(url);

@@ -42,7 +42,7 @@ static int run_command(struct cli *cli, int argc, char **argv)
 		return cli->help ? cmd_help(cli, 0, NULL) : cli_usage(cli, "no command given");
 	cli->command = cmd_help_find(argv[at]);
 	if (cli->command == NULL)
-		return cli_usage(cli, "unknown command '%s'", argv[at]);
+		return cmd_help_unknown(cli, argv[at]);
 	if (cli->help || asks_help(argc - at - 1, argv + at + 1)) {
 		cmd_help_print(cli->command);
 		return CLI_DONE;

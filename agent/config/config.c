@@ -28,6 +28,8 @@ void config_init(struct config *c, const char *host_name)
 		                         .versions_percent = KEPT_DISK_PERCENT,
 		                         .tombstones_age_s = TOMBSTONES_AGE_DEFAULT };
 	c->settings.listen = mem_strdup("4170");
+	c->settings.web = mem_strdup("");
+	c->settings.metrics = mem_strdup("");
 	c->settings.name = mem_strdup(host_name);
 }
 
@@ -54,8 +56,11 @@ void config_free(struct config *c)
 	free(c->groups);
 	free_list(&c->settings.peers);
 	free_list(&c->settings.interfaces);
+	free_list(&c->settings.web_names);
+	free(c->settings.web);
 	free(c->settings.name);
 	free(c->settings.listen);
+	free(c->settings.metrics);
 	*c = (struct config){ 0 };
 }
 
@@ -204,7 +209,7 @@ static int set_option(struct config *c, const char *key, const char *value, char
 int config_options(struct config *c, const struct options *o, char **why)
 {
 	if (set_option(c, "listen", o->listen, why) < 0 || set_option(c, "discovery", o->discovery, why) < 0 ||
-	    set_option(c, "log-level", o->log_level, why) < 0)
+	    set_option(c, "log-level", o->log_level, why) < 0 || set_option(c, "web", o->web, why) < 0)
 		return -1;
 	for (size_t i = 0; i < o->peers.n; i++) {
 		if (set_option(c, "peer", o->peers.v[i], why) < 0)

@@ -1,10 +1,12 @@
 /* The tables of keys, and the check of each value. */
+#include <ctype.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/config/args.h"
 #include "agent/config/config_internal.h"
+#include "agent/config/door_address.h"
 #include "base/mem.h"
 #include "sync/group/roster.h"
 
@@ -17,7 +19,9 @@ enum {
 	VERSIONS_AGE_MAX = 3650 * 86400,
 	VERSIONS_PERCENT_MAX = 90,
 	RATE_MIN = 64000, /* bytes per second */
+	VAULT_DISK_MIN = 1 << 20,
 	TOMBSTONES_AGE_MAX = 3650 * 86400,
+	WEB_NAMES_MAX = 16,
 };
 
 static const int64_t rate_max = INT64_C(100000000000);
@@ -67,6 +71,17 @@ static int set_listen(void *target, const char *value)
 	return 0;
 }
 
+static int set_metrics(void *target, const char *value)
+{
+	struct settings *s = target;
+	struct door_address address;
+
+	if (door_address_parse(value, &address) < 0 || (address.kind != DOOR_PATH && address.port == 0))
+		return -1;
+	replace_text(&s->metrics, value);
+	return 0;
+}
+
 static int set_discovery(void *target, const char *value)
 {
 	struct settings *s = target;
@@ -106,6 +121,37 @@ static int set_interface(void *target, const char *value)
 	if (len == 0 || len >= IF_NAMESIZE || s->interfaces.n == DISCOVERY_MAX_INTERFACES)
 		return -1;
 	add_text(&s->interfaces, value);
+	return 0;
+}
+
+/* Only this machine gets in: what comes from others would need TLS. */
+static int set_web(void *target, const char *value)
+{
+	struct settings *s = target;
+	struct door_address address;
+
+	if (strcmp(value, "off") == 0) {
+		replace_text(&s->web, "");
+		return 0;
+	}
+	if (door_address_parse(value, &address) < 0 || !address.is_local)
+		return -1;
+	replace_text(&s->web, value);
+	return 0;
+}
+
+static int set_web_name(void *target, const char *value)
+{
+	struct settings *s = target;
+	size_t len = strlen(value);
+
+	for (const char *p = value; *p != '\0'; p++) {
+		if (!isalnum((unsigned char)*p) && *p != '-' && *p != '.')
+			return -1;
+	}
+	if (len == 0 || len > MAX_HOST || s->web_names.n == WEB_NAMES_MAX)
+		return -1;
+	add_text(&s->web_names, value);
 	return 0;
 }
 
@@ -208,6 +254,17 @@ static int set_memory(void *target, const char *value)
 	return 0;
 }
 
+static int set_vault_disk(void *target, const char *value)
+{
+	struct settings *s = target;
+	int64_t n = 0;
+
+	if (strcmp(value, "off") != 0 && (args_size(value, 1024, &n) < 0 || n < VAULT_DISK_MIN))
+		return -1;
+	s->vault_disk = n;
+	return 0;
+}
+
 static int set_name(void *target, const char *value)
 {
 	struct settings *s = target;
@@ -302,12 +359,18 @@ const struct config_key config_agent_keys[] = {
 	  AT(TEXT, name) },
 	{ "listen", set_listen, "PORT or ADDR:PORT, an IPv6 address in brackets, port 0 to 65535", CONFIG_AFTER_RESTART,
 	  AT(TEXT, listen) },
+	{ "metrics", set_metrics, "ADDR:PORT, an IPv6 address in brackets, or the absolute path of a socket",
+	  CONFIG_AFTER_RESTART, AT(TEXT, metrics) },
 	{ "discovery", set_discovery, "auto, avahi, embedded or off", CONFIG_AFTER_RESTART, AT(NUMBER, discovery) },
 	{ "peer", set_peer, "HOST:PORT, an IPv6 address in brackets, at most 64 of them", CONFIG_ADDED_AT_ONCE,
 	  AT(LIST, peers) },
 	{ "interface", set_interface, "the name of a network interface (ip link), at most 16 of them",
 	  CONFIG_AFTER_RESTART, AT(LIST, interfaces) },
 	{ "log-level", set_log_level, "error, warn, info or debug", CONFIG_AT_ONCE, AT(NUMBER, log_level) },
+	{ "web", set_web, "off, 127.0.0.1:PORT, [::1]:PORT, or the absolute path of a socket", CONFIG_AFTER_RESTART,
+	  AT(TEXT, web) },
+	{ "web-name", set_web_name, "a host name without a port, at most 16 of them", CONFIG_AFTER_RESTART,
+	  AT(LIST, web_names) },
 	{ "rescan-interval", set_rescan, "60s to 30d, as a number with s, m, h or d", CONFIG_AFTER_RESTART,
 	  AT(NUMBER, rescan_s) },
 	{ "scrub-interval", set_scrub, "off, or 1s to 3650d, as a number with s, m, h or d", CONFIG_AFTER_RESTART,
@@ -319,6 +382,8 @@ const struct config_key config_agent_keys[] = {
 	{ "download-limit", set_download, rate_accepted, CONFIG_AT_ONCE, AT(NUMBER, download) },
 	{ "memory", set_memory, "8M to 16G, in bytes or with K, M or G (of 1024)", CONFIG_AFTER_RESTART,
 	  AT(NUMBER, memory) },
+	{ "vault-disk", set_vault_disk, "off, or 1M or more, in bytes or with K, M or G (of 1024)", CONFIG_AT_ONCE,
+	  AT(NUMBER, vault_disk) },
 	{ "tombstones-age", set_tombstones_age, "off, or 1s to 3650d, as a number with s, m, h or d",
 	  CONFIG_AFTER_RESTART, AT(NUMBER, tombstones_age_s) },
 	{ 0 },

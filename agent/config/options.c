@@ -9,7 +9,7 @@
 const char options_usage[] =
 	"usage: lanyardd [--home DIR] [--config FILE] [--listen [ADDR:]PORT]\n"
 	"                [--discovery auto|avahi|embedded|off] [--peer HOST:PORT]... [--log-level L]\n"
-	"                [--check-config]\n"
+	"                [--web ADDR:PORT] [--check-config]\n"
 	"\n"
 	"Keeps the folders of its groups in sync with all other members on the network.\n"
 	"\n"
@@ -24,6 +24,7 @@ const char options_usage[] =
 	"  --peer HOST:PORT a member outside the local network; may be repeated\n"
 	"  --log-level error|warn|info|debug\n"
 	"                   (default: info)\n"
+	"  --web ADDR:PORT  serve the page there, to browsers on this machine (default: off)\n"
 	"  --check-config   read the settings, say what is wrong with them, and exit\n"
 	"  --help, --version\n"
 	"\n"
@@ -38,6 +39,7 @@ int options_parse(struct options *o, int argc, char **argv, char **why)
 		{ ARGS_TEXT, "listen", &o->listen },
 		{ ARGS_TEXT, "discovery", &o->discovery },
 		{ ARGS_TEXT, "log-level", &o->log_level },
+		{ ARGS_TEXT, "web", &o->web },
 		{ ARGS_LIST, "peer", &o->peers },
 		{ ARGS_FLAG, "help", &o->help },
 		{ ARGS_FLAG, "h", &o->help },

@@ -13,6 +13,7 @@ struct options {
 	const char *listen;
 	const char *discovery;
 	const char *log_level;
+	const char *web;
 	struct args_list peers;
 	bool check_config;
 	bool help;

@@ -6,13 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/engine/engine_heads.h"
 #include "agent/engine/engine_internal.h"
+#include "agent/engine/engine_keys.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
 
 /* --- the end of a turn --- */
+
+static void go_on_in_another_epoch(struct engine *e)
+{
+	e->rolled_back = false;
+	engine_log(e, LOG_WARN,
+	           "group %s: others know later changes of ours than we do: the index was restored from an older copy; "
+	           "starting a new epoch",
+	           engine_name(e));
+	if (e->vault != NULL)
+		engine_vault_rolled_back(e);
+	else
+		peer_group_begin_epoch(e->peers);
+}
 
 /* Commits before it acknowledges and syncs, so that every row that is announced is in the index and every row that is
  * acknowledged as settled is on the disk. This continues while the engine drains, until the mirror is freed. */
@@ -21,22 +37,30 @@ static void turn_end(void *arg)
 	struct engine *e = arg;
 	struct engine_status s;
 
-	if (e->peers && e->index && e->fetch) {
+	if (engine_works(e) || engine_awaits_keys(e)) {
 		if (peer_group_turn_end(e->peers) || index_damaged(e->index))
 			engine_index_lost(e);
-		engine_sync_turn(e);
-		engine_choices_turn(e);
-		if (e->phase == PHASE_LOST || e->readmitted)
+		if (engine_works(e)) {
+			engine_sync_turn(e);
+			engine_heads_turn(e);
+			if (e->rolled_back)
+				go_on_in_another_epoch(e);
+			engine_choices_turn(e);
+		}
+		if (e->phase == PHASE_LOST || e->readmitted || (e->keyless && engine_keys_ready(e)))
 			loop_between(e->context->loop, engine_restart, e);
 	}
 	if (!e->dirty)
 		return;
 	e->dirty = false;
+	engine_roster_check_restored(e);
 	engine_role_turn(e);
 	engine_status(e, &s);
+	e->settled = s.settled;
 	if (s.in_sync == e->in_sync)
 		return;
 	e->in_sync = s.in_sync;
+	e->last_in_sync_s = clock_wall_s();
 	if (s.in_sync) {
 		pool_trim();
 		malloc_trim(0);
@@ -81,13 +105,20 @@ struct engine *engine_join(const struct engine_context *context, const char *tok
 	return e;
 }
 
-struct engine *engine_found(const struct engine_context *context, struct roster *roster, const char *share, char **why)
+/* keys.bin comes before the roster that tells of its generation. */
+static struct engine *engine_begin(const struct engine_context *context, struct roster *roster, const char *share,
+                                   bool founded, char **why)
 {
 	struct engine *e = engine_new(context, roster_group(roster));
 
 	e->roster = roster;
 	e->share_path = mem_strdup(share);
 	if (engine_store_save(e, why)) {
+		(void)engine_free(e);
+		return NULL;
+	}
+	if (founded && engine_keys_found(e, why) < 0) {
+		engine_forget(e);
 		(void)engine_free(e);
 		return NULL;
 	}
@@ -100,6 +131,17 @@ struct engine *engine_found(const struct engine_context *context, struct roster 
 		return NULL;
 	}
 	return e;
+}
+
+struct engine *engine_found(const struct engine_context *context, struct roster *roster, const char *share, char **why)
+{
+	return engine_begin(context, roster, share, true, why);
+}
+
+struct engine *engine_accepted(const struct engine_context *context, struct roster *roster, const char *share,
+                               char **why)
+{
+	return engine_begin(context, roster, share, false, why);
 }
 
 int engine_begin_on_demand(struct engine *e, char **why)
@@ -173,7 +215,17 @@ bool engine_paused(const struct engine *e)
 
 bool engine_is_joiner(const struct engine *e)
 {
-	return e->token != NULL;
+	return engine_joins(e);
+}
+
+bool engine_is_restored(const struct engine *e)
+{
+	return e->restored;
+}
+
+const struct invite *engine_invite(const struct engine *e)
+{
+	return engine_joins(e) ? &e->invite : NULL;
 }
 
 bool engine_is_excluded(const struct engine *e)

@@ -60,14 +60,22 @@ void engine_rescan(struct engine *e);
  * not come soon. */
 void engine_check_share(struct engine *e);
 bool engine_share_checked(struct engine *e);
-/* It holds an invite that no member has honoured yet. */
+/* It holds an invite that no member has honoured yet, or was restored and has no roster yet. */
 bool engine_is_joiner(const struct engine *e);
+/* It came from a key file: this agent is a member, and waits for the roster that says so. */
+bool engine_is_restored(const struct engine *e);
+/* It keeps what it cannot read, so it has no files to show. */
+bool engine_is_vault(const struct engine *e);
+/* For requests about files where engine_share() is NULL: why there are none, for people. */
+const char *engine_why_no_files(const struct engine *e);
 /* It was a member, and is none any more, as the roster shows. */
 bool engine_is_excluded(const struct engine *e);
 /* A worker is still opening the share; only then it shows whether engine_found() succeeded. */
 bool engine_opening(const struct engine *e);
 /* The message for a disk that does not answer; NULL: it answers. */
 const char *engine_stuck(struct engine *e);
+/* settings.vault_disk is another one: of a vault that runs, at once. */
+void engine_vault_quota_changed(struct engine *e);
 /* The errno of what the agent's user may not do in the share; 0: none is known. */
 int engine_share_access(const struct engine *e);
 /* A burst that is held: deletions here that are not announced, or a member's changes that would delete, replace or
@@ -88,12 +96,14 @@ int64_t engine_held(struct engine *e);
  * concerns. */
 int64_t engine_release(struct engine *e);
 /* Reads every file again; calls fn for each rotten one, then done. repair: downloads rotten files again from peers.
- * -1: a verify is running already, or there is no share now. */
+ * A vault reads all that it
+ * stores: objects in place of files, and of what is bad only how many. -1: a verify is running already, or there is
+ * no share now. */
 int engine_verify(struct engine *e, bool repair, void (*fn)(void *arg, const struct record *r),
                   void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten), void *arg);
 
-/* For requests that need the share's disk: the share (NULL while joining or in error); a job for a worker, which must
- * hold its own handles of the share; and a hint for each path that the job changed. */
+/* For requests that need the share's disk: the share (NULL while joining or in error, and of a vault); a job for a
+ * worker, which must hold its own handles of the share; and a hint for each path that the job changed. */
 struct share *engine_share(struct engine *e);
 void engine_work(struct engine *e, workers_fn *work, workers_done_fn *done, void *job);
 void engine_hint(struct engine *e, const char *path);

@@ -43,8 +43,12 @@ struct engine_context {
 
 /* The engine of a group that is stored below home; NULL with *why if even its settings cannot be read. */
 struct engine *engine_load(const struct engine_context *context, const char *group_hex, char **why);
-/* The engine of a group that this agent founds; takes over the roster. NULL with *why. */
+/* The engine of a group that this agent founds; takes over the roster, and makes the first keys if it is sealed. NULL
+ * with *why. */
 struct engine *engine_found(const struct engine_context *context, struct roster *roster, const char *share, char **why);
+/* The engine of a group whose owner has accepted us; takes over its roster. NULL with *why. */
+struct engine *engine_accepted(const struct engine_context *context, struct roster *roster, const char *share,
+                               char **why);
 /* An engine that joins with this token, which was parsed into `invite`. NULL with *why. */
 struct engine *engine_join(const struct engine_context *context, const char *token, const struct invite *invite,
                            const char *share, char **why);
@@ -69,6 +73,8 @@ bool engine_is_copied(const struct engine *e);
 
 /* Why it does not run or does not exchange anything; NULL: it does, or is about to. */
 const char *engine_error(const struct engine *e);
+/* What a joiner joins by: where members may be found; NULL: it is none. */
+const struct invite *engine_invite(const struct engine *e);
 /* It is joining with this very token. */
 bool engine_joins_by(const struct engine *e, const char *token);
 /* The group should be announced on the network. */

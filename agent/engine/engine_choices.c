@@ -340,7 +340,7 @@ static void change_add(struct engine *e, struct choice_change template, const ch
 	for (; change->n < n; change->n++)
 		change->what[change->n] = mem_strdup(what[change->n]);
 	if (e->choices == NULL || e->choices->stopped) {
-		change_end(change, "the group has no share now: it is joining, stopping or in error; see status");
+		change_end(change, engine_why_no_files(e));
 		return;
 	}
 	DL_APPEND(e->choices->waiting, change);
@@ -354,6 +354,16 @@ const struct choices *engine_choices(const struct engine *e)
 	static const struct choices mirror = { .mode = CHOOSE_MIRROR };
 
 	return e->choices != NULL ? &e->choices->view : &mirror;
+}
+
+bool engine_is_on_demand(const struct engine *e)
+{
+	return e->choices != NULL ? e->choices->view.mode == CHOOSE_ON_DEMAND : e->begin_on_demand;
+}
+
+bool engine_choices_known(const struct engine *e)
+{
+	return e->choices != NULL || e->error == NULL;
 }
 
 void engine_choices_mode(struct engine *e, enum choose_mode mode, engine_choices_fn *done, void *arg)

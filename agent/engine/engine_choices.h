@@ -16,6 +16,10 @@ typedef void engine_choices_fn(void *arg, const char *why);
 
 /* What is in effect now; a mirror without a share. Good until the next turn. */
 const struct choices *engine_choices(const struct engine *e);
+/* Whether this agent keeps what is chosen; while there is no share, whether it is to begin so. */
+bool engine_is_on_demand(const struct engine *e);
+/* False: the group is in error, and what was chosen could not be read, or is damaged: it may be anything. */
+bool engine_choices_known(const struct engine *e);
 
 /* The group is on demand from its first moment here: to be called in the turn in which the engine of a new group was
  * made. -1 with *why: that cannot be stored. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "agent/engine/engine_vaults.h"
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sync/get/get.h"
@@ -132,7 +133,7 @@ static bool fill_slot(struct engine_content *c, uint32_t index, int64_t offset)
 	s->request = want.request;
 	s->peer = peer;
 	s->sent_ms = loop_now_ms(c->e->context->loop);
-	if (peer_group_get(c->e->peers, peer, &c->r.content, &want, 1) < 0)
+	if (engine_vaults_get(c->e, peer, &c->r.content, &want, 1) < 0)
 		s->state = SLOT_NEEDED;
 	return true;
 }
@@ -190,11 +191,11 @@ static void content_tick(void *arg)
 
 		if (s->state != SLOT_ASKED || s->sent_ms > late)
 			continue;
-		peer_group_cancel(c->e->peers, s->peer, &s->request, 1);
+		engine_vaults_cancel(c->e, s->peer, &s->request, 1);
 		s->state = SLOT_NEEDED;
 	}
 	if (c->list_request != 0 && c->list_sent_ms <= late) {
-		peer_group_cancel(c->e->peers, c->list_peer, &c->list_request, 1);
+		engine_vaults_cancel(c->e, c->list_peer, &c->list_request, 1);
 		c->list_request = 0;
 	}
 	content_soon(c);
@@ -352,9 +353,9 @@ static void cancel_all(struct engine_content *c)
 {
 	for (size_t i = 0; i < WINDOW; i++)
 		if (c->slots[i].state == SLOT_ASKED)
-			peer_group_cancel(c->e->peers, c->slots[i].peer, &c->slots[i].request, 1);
+			engine_vaults_cancel(c->e, c->slots[i].peer, &c->slots[i].request, 1);
 	if (c->list_request != 0)
-		peer_group_cancel(c->e->peers, c->list_peer, &c->list_request, 1);
+		engine_vaults_cancel(c->e, c->list_peer, &c->list_request, 1);
 }
 
 void engine_content_free(struct engine_content *c)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/engine/engine_content_internal.h"
+#include "agent/engine/engine_vaults.h"
 #include "base/mem.h"
 #include "sync/get/get.h"
 
@@ -38,7 +39,7 @@ uint64_t engine_content_choose_source(struct engine_content *c, size_t len, uint
 	for (size_t i = 0; i < c->nsources; i++) {
 		uint64_t peer = c->sources[(c->turn + i) % c->nsources];
 
-		if (peer_group_room(c->e->peers, peer) < len)
+		if (engine_vaults_room(c->e, peer) < len)
 			continue;
 		if (peer == avoid) {
 			second = peer;
@@ -63,7 +64,7 @@ static void request_list(struct engine_content *c)
 	c->list_peer = peer;
 	c->list_request = get_request_number();
 	c->list_sent_ms = loop_now_ms(c->e->context->loop);
-	if (peer_group_get_list(c->e->peers, peer, c->list_request, &c->r.content, c->list.n) < 0)
+	if (engine_vaults_get_list(c->e, peer, c->list_request, &c->r.content, c->list.n) < 0)
 		c->list_request = 0;
 }
 

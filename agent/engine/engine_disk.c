@@ -1,21 +1,42 @@
 /* The share's disk: whether it answers, whether the share is still there, and jobs for requests. A disk can hang for
  * ever; the only sign is the age of the oldest job. */
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include "agent/engine/engine_internal.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sync/share/share_handle.h"
 
 enum {
 	CHECK_MS = 10000,
 	STUCK_MS = 10000, /* for one job: far more than a slow disk takes */
+	SPACE_MS = 10000, /* for which what was found out about its space is good */
+};
+
+/* How full the disk is, as a worker finds out. */
+struct disk_space_look {
+	struct engine *e;
+	struct share_handle *handle;
+	int64_t free, size; /* -1: the disk does not say */
+};
+
+/* A vault has no scan that looks after its share. */
+struct share_look {
+	struct engine *e;
+	struct share_handle *handle;
+	char *why; /* owned; NULL: the share is there */
 };
 
 struct engine_disk {
 	struct loop_timer *timer;
-	char *stuck; /* the message of when it stopped answering; NULL: it answers */
+	struct share_look *look;       /* that a worker has; NULL: none */
+	char *stuck;                   /* the message of when it stopped answering; NULL: it answers */
+	struct disk_space_look *space; /* that a worker has; NULL: none */
+	int64_t free, size;            /* as the last one found out; -1: not known */
+	int64_t space_ms;              /* loop time of that */
 };
 
 /* Logs the begin and the end of a hang once each, at the first call that notices it. */
@@ -45,6 +66,93 @@ const char *engine_stuck(struct engine *e)
 	return d->stuck;
 }
 
+static void vault_share_work(void *arg)
+{
+	struct share_look *p = arg;
+
+	(void)share_handle_check(p->handle, &p->why);
+}
+
+static void vault_share_done(void *arg)
+{
+	struct share_look *p = arg;
+	struct engine *e = p->e;
+
+	e->disk->look = NULL;
+	e->dirty = true;
+	if (p->why != NULL && e->vault != NULL)
+		engine_share_lost(e, p->why);
+	else
+		free(p->why);
+	share_handle_free(p->handle);
+	free(p);
+}
+
+static void look_at_vault_share(struct engine *e)
+{
+	struct share_look *p;
+
+	if (e->vault == NULL || e->disk->look != NULL)
+		return;
+	p = MEM_NEW(struct share_look);
+	p->e = e;
+	p->handle = share_handle_of(e->share);
+	if (p->handle == NULL) { /* no descriptors are left: the next time */
+		free(p);
+		return;
+	}
+	e->disk->look = p;
+	workers_submit(e->workers, WORKERS_QUICK, vault_share_work, vault_share_done, p);
+}
+
+/* --- its space --- */
+
+static void space_work(void *arg)
+{
+	struct disk_space_look *p = arg;
+	struct statvfs st;
+
+	p->free = p->size = -1;
+	if (fstatvfs(p->handle->root, &st) < 0 || st.f_blocks == 0)
+		return;
+	p->free = (int64_t)(st.f_bavail * st.f_frsize);
+	p->size = (int64_t)(st.f_blocks * st.f_frsize);
+}
+
+static void space_done(void *arg)
+{
+	struct disk_space_look *p = arg;
+	struct engine_disk *d = p->e->disk;
+
+	d->space = NULL;
+	d->free = p->free;
+	d->size = p->size;
+	d->space_ms = loop_now_ms(p->e->context->loop);
+	share_handle_free(p->handle);
+	free(p);
+}
+
+void engine_disk_space(struct engine *e, int64_t *free_bytes, int64_t *size)
+{
+	struct engine_disk *d = e->disk;
+	struct disk_space_look *p;
+
+	*free_bytes = d->free;
+	*size = d->size;
+	if (e->share == NULL || d->space != NULL ||
+	    (d->space_ms != 0 && loop_now_ms(e->context->loop) - d->space_ms < SPACE_MS))
+		return;
+	p = MEM_NEW(struct disk_space_look);
+	p->e = e;
+	p->handle = share_handle_of(e->share);
+	if (p->handle == NULL) { /* no descriptors are left: the next time */
+		free(p);
+		return;
+	}
+	d->space = p;
+	workers_submit(e->workers, WORKERS_QUICK, space_work, space_done, p);
+}
+
 static void disk_due(void *arg)
 {
 	struct engine *e = arg;
@@ -54,11 +162,13 @@ static void disk_due(void *arg)
 		e->dirty = true;
 	if (e->local != NULL)
 		local_check_share(e->local, false);
+	look_at_vault_share(e);
 }
 
 void engine_disk_new(struct engine *e)
 {
 	e->disk = MEM_NEW(struct engine_disk);
+	e->disk->free = e->disk->size = -1;
 	e->disk->timer = loop_timer_new(e->context->loop, disk_due, e);
 }
 
@@ -83,11 +193,14 @@ void engine_check_share(struct engine *e)
 {
 	if (e->local)
 		local_check_share(e->local, true);
+	look_at_vault_share(e);
 }
 
 bool engine_share_checked(struct engine *e)
 {
-	return !e->local || local_share_checked(e->local) || engine_stuck(e);
+	if (engine_stuck(e) != NULL)
+		return true;
+	return e->disk->look == NULL && (!e->local || local_share_checked(e->local));
 }
 
 int engine_share_access(const struct engine *e)

@@ -229,7 +229,7 @@ void engine_drop(struct engine *e, const char *const *patterns, size_t n, bool e
 	size_t nruled = 0;
 
 	if (e->drop == NULL) {
-		ops->done(arg, 0, "the group has no share now: it is joining, stopping or in error; see status");
+		ops->done(arg, 0, engine_why_no_files(e));
 		return;
 	}
 	t = MEM_NEW(struct drop_task);

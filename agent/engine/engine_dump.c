@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/engine/engine_heads.h"
 #include "agent/engine/engine_internal.h"
 #include "agent/escape.h"
 #include "base/bytes.h"
@@ -86,6 +87,7 @@ static json_t *dump_numbers(struct engine *e)
 	dump_number(numbers, "engine", "unstored", e->unstored);
 	dump_number(numbers, "engine", "agent_jobs", workers_pending(e->context->workers));
 	engine_disk_debug(e, dump_number, numbers);
+	engine_vault_debug(e, dump_number, numbers);
 	engine_choices_debug(e, dump_number, numbers);
 	engine_roster_debug(e, dump_number, numbers);
 	engine_requests_debug(e, dump_number, numbers);
@@ -93,6 +95,8 @@ static json_t *dump_numbers(struct engine *e)
 	engine_verify_debug(e, dump_number, numbers);
 	engine_versions_debug(e, dump_number, numbers);
 	engine_tombstones_debug(e, dump_number, numbers);
+	engine_keys_debug(e, dump_number, numbers);
+	engine_heads_debug(e, dump_number, numbers);
 	engine_stop_debug(e, dump_number, numbers);
 	if (e->comings != NULL)
 		comings_debug(e->comings, dump_number, numbers);

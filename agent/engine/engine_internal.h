@@ -2,16 +2,28 @@
  *
  *   engine_phase      which phase may follow which
  *   engine_report     phases entered; what is logged and emitted about the group
+ *   group_settings    the group's settings as text
  *   engine_store      the group's settings in the home
+ *   engine_vault      the vault of an agent that keeps what it cannot read
  *   engine_disk       whether the share's disk answers; requests that need it
+ *   engine_vaults     what a member has to do with vaults: see engine_vaults.h
+ *   engine_keys_mail, engine_keys, engine_keys_share
+ *                     the keys of a sealed group: see engine_keys.h
  *   engine_sync, engine_verify, engine_versions, engine_tombstones, engine_rules, engine_burst, engine_seen,
  *   engine_members, engine_role, engine_roster, engine_requests
  *                     the parts: each owns a struct engine_x, and starts and stops it
  *   engine_aside, engine_choices, engine_drop, engine_revert
  *                     what this agent has chosen, and what follows for rows that are not shared, or not wanted
+ *   engine_keys_sign  signs what is due in a sealed group
+ *   engine_heads_root, engine_heads_relay, engine_heads
+ *                     what agents of a sealed group sign of their state: see engine_heads.h
+ *   engine_seal       what the connections of a sealed group ask
  *   engine_comings    tells peers of files that have no record yet
  *   engine_wiring     passes on what scan, fetch and peers report
+ *   engine_vault_start
+ *                     builds what works for a vault
  *   engine_mirror     builds and takes down everything that works on a share
+ *   engine_keyless    waits for keys in place of the mirror
  *   engine_open       STOPPED to RUNNING
  *   engine_stop       to STOPPED, or to the end
  *   engine_status, engine_files, engine_dump
@@ -33,10 +45,11 @@
 /* What is there in which phase:
  *
  *   STOPPED, COPIED   roster, unless it could not be read; nothing else
- *   OPENING           opening; a member also has roster and index, a joiner its token
- *   JOINING           token, a roster that is being filled, peers
+ *   OPENING           opening; a member also has roster and index, a joiner its invite
+ *   JOINING           invite, a roster that is being filled, peers; keyless: roster, index, share, peers
  *   RUNNING, EXCLUDED, LOST
- *                     roster, index, share, local, fetch, peers: the mirror
+ *                     roster, index, share, local, fetch, peers: the mirror; or, of a vault, roster, index,
+ *                     share, vault, peers
  *   LEAVING           what the phase before had
  *   DRAINING          as RUNNING without local, or a part of it
  *   REMOVING          last_share
@@ -48,10 +61,13 @@ struct engine {
 	char *dir;        /* the group's home folder, below home: "groups/<hex>" */
 	char *share_path; /* absolute */
 	bool paused;
-	char *token;          /* the invite we join by; NULL: a member */
-	struct invite invite; /* parsed token */
+	char *token;          /* the invite we join by; NULL: none */
+	bool restored;        /* of a key file: a member that gets its roster from the others */
+	struct invite invite; /* parsed token; of a restored group its name, and where members may be */
 	bool unstored;        /* joined, but that is not stored yet */
-	bool readmitted;      /* EXCLUDED, but a member again: the end of the turn starts it again */
+	bool was_vault;       /* it has begun as a vault here: its index and its folder are those of one */
+	bool readmitted;      /* outside, but a member again: the end of the turn starts it again */
+	bool keyless;         /* JOINING: a member of a sealed group that waits for its first keys */
 
 	enum engine_phase phase;  /* set by engine_enter() */
 	enum engine_goal goal;    /* of DRAINING */
@@ -62,10 +78,13 @@ struct engine {
 	struct workers *workers; /* for jobs that touch its share */
 	struct engine_open *opening;
 	struct roster *roster;
+	struct engine_keys *keys; /* NULL: not a sealed group, or not open */
 	struct index *index;
 	struct share *share, *last_share;
 	struct local *local;
 	struct fetch *fetch;
+	struct engine_vault *vault;   /* in place of local and fetch */
+	struct engine_vaults *vaults; /* of a sealed group, beside fetch; NULL: this agent deals with none */
 	struct peer_group *peers;
 	struct share_source files;         /* where peers get blocks from, */
 	struct content_source contents[3]; /* from the parts of downloads, and from files that have no record yet */
@@ -92,16 +111,39 @@ struct engine {
 	struct engine_drop *drop;
 	struct engine_content *reading;       /* contents that are read for users */
 	struct engine_choices *choices;       /* what is in effect stays while the engine drains */
+	struct engine_heads *heads;           /* NULL as well in a group that is not sealed */
 	struct engine_tombstones *tombstones; /* NULL as well where tombstones are never forgotten */
 
 	struct loop_hook *hook; /* at the end of each turn: commit, acknowledge, emit what changed */
-	bool dirty;             /* what in_sync depends on may have changed */
-	bool in_sync;           /* as last emitted */
+	bool rolled_back; /* others have shown that our index was: at the end of this turn, another epoch begins */
+	bool dirty;       /* what in_sync depends on may have changed */
+	bool in_sync;     /* as last emitted */
+	int64_t last_in_sync_s; /* wall clock, when it was last found out; 0: never */
+	struct engine_counts counts;
+	bool settled; /* engine_status.settled at the end of the last turn that changed something */
 };
+
+/* It has no roster of its own yet. */
+static inline bool engine_joins(const struct engine *e)
+{
+	return e->token != NULL || e->restored;
+}
 
 static inline bool engine_has_mirror(const struct engine *e)
 {
 	return e->local != NULL;
+}
+
+/* It has connections on which only the roster and keys are exchanged. */
+static inline bool engine_awaits_keys(const struct engine *e)
+{
+	return e->keyless && e->peers != NULL && e->index != NULL;
+}
+
+/* It has a mirror or a vault: what peers tell is stored. */
+static inline bool engine_works(const struct engine *e)
+{
+	return e->peers != NULL && e->index != NULL && (e->fetch != NULL || e->vault != NULL);
 }
 
 /* Logs a line with the group's name as a field. */
@@ -121,9 +163,15 @@ void engine_fail_for_now(struct engine *e, char *why);
 void engine_retry_later(struct engine *e);
 /* The index lost rows that it had not committed, or is damaged: RUNNING or EXCLUDED becomes LOST. */
 void engine_index_lost(struct engine *e);
+/* It is in a phase that LOST may follow. */
+bool engine_may_be_lost(const struct engine *e);
+/* The share is not there any more: as above, until it can be opened again. Takes why. */
+void engine_share_lost(struct engine *e, char *why);
 /* Commits now what this turn wrote, before somebody is told that it is done. 0; -1: it is undone, and the engine starts
  * again from what was committed before. */
 int engine_index_commit(struct engine *e);
+/* Numbers of ours may be used elsewhere, too: we take another epoch. */
+void engine_begin_epoch(struct engine *e);
 
 /* --- engine_store.c: home/groups/<hex>/settings --- */
 
@@ -133,6 +181,31 @@ int engine_store_load(struct engine *e, char **why);
 void engine_store_show_leave(struct engine *e);
 /* It is a member again. */
 void engine_store_forget_leave(struct engine *e);
+
+/* --- engine_vault.c --- */
+
+extern const struct peer_seal engine_vault_seal;
+/* Before the index is opened, whatever our role is: sets was_vault. An agent that becomes a vault forgets what it had
+ * as a member: the group's keys and the index. 0; ENGINE_VAULT_BECAME: it has just forgotten an index, so its share
+ * is there; -1: it was a vault and has another role now, or the disk failed: it is STOPPED. */
+enum { ENGINE_VAULT_BECAME = 1 };
+int engine_vault_prepare(struct engine *e);
+/* Index and share are open: makes the vault. -1 with *why. */
+int engine_vault_new(struct engine *e, char **why);
+/* As those of the mirror. Nothing if it is not a vault. */
+void engine_vault_stop(struct engine *e);
+bool engine_vault_is_drained(const struct engine *e);
+void engine_vault_free(struct engine *e);
+void engine_vault_roster_told(struct engine *e);
+/* Others have shown that its index was rolled back. */
+void engine_vault_rolled_back(struct engine *e);
+/* The index is about to be synced, with nothing written since its commit; or was synced. */
+void engine_vault_sync(struct engine *e, bool begins);
+/* False: it is not a vault. */
+bool engine_vault_counts(const struct engine *e, struct vault_counts *counts);
+/* As engine_verify(); members that have what is bad send it again. */
+int engine_vault_verify(struct engine *e, void (*done)(void *arg, int64_t files, int64_t bytes, int64_t rotten),
+                        void *arg);
 
 /* --- parts --- X_new and X_free: with the engine. X_start and X_stop: with the mirror. X_stop drops the part at
  * once; jobs of it that are out find that it is gone. */
@@ -217,6 +290,12 @@ void engine_members_free(struct engine *e);
 /* The roster may have changed: emits who came, who went and why, and whose role is another. The first call only takes
  * note. */
 void engine_members_changed(struct engine *e);
+/* The role that it had then; ROLE_NONE: it was not a member. */
+enum role engine_members_role(const struct engine *e, const struct agent_id *id);
+/* How a member is called where people read it: its name, and the beginning of its ID. Fresh, safe for logs. */
+char *engine_members_called(const struct engine *e, const struct agent_id *id);
+/* An event about this member. */
+void engine_members_emit(struct engine *e, const struct agent_id *id, const char *kind, const char *reason);
 /* The message that this agent is no longer a member, and why; fresh. */
 char *engine_members_why_outside(const struct engine *e);
 
@@ -255,6 +334,8 @@ void engine_roster_flush(struct engine *e);
 void engine_roster_told(struct engine *e);
 /* RUNNING becomes EXCLUDED unless the roster says that we are in the group. */
 void engine_roster_check_self(struct engine *e);
+/* A restored group that waits: says so if members have shown that this agent belongs to it no more. */
+void engine_roster_check_restored(struct engine *e);
 /* Signs what an owner's agent signs without being asked: from the next turn on, or not any more. */
 void engine_roster_duty(struct engine *e, bool on);
 
@@ -268,6 +349,7 @@ void engine_requests_told(struct engine *e);
 
 /* --- the state of each part, for engine_dump.c --- */
 
+void engine_vault_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_disk_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_sync_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_verify_debug(const struct engine *e, debug_fn *fn, void *arg);
@@ -276,6 +358,7 @@ void engine_tombstones_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_choices_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_requests_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_roster_debug(const struct engine *e, debug_fn *fn, void *arg);
+void engine_keys_debug(const struct engine *e, debug_fn *fn, void *arg);
 void engine_stop_debug(const struct engine *e, debug_fn *fn, void *arg);
 
 /* --- engine_comings.c --- */
@@ -283,14 +366,24 @@ struct comings *engine_comings_new(struct engine *e);
 /* Tells a peer that has come what others were told. */
 void engine_comings_up(struct engine *e, uint64_t peer);
 
+/* --- engine_seal.c: for peer_group_config.seal --- */
+
+extern const struct peer_seal engine_seal_calls;
+
 /* --- engine_wiring.c: constructors, with the hooks through which each reports --- */
 
 extern const struct peer_hooks engine_wiring_peer_hooks;
 struct local *engine_wiring_local(struct engine *e);
 struct fetch *engine_wiring_fetch(struct engine *e);
+/* Of an engine that is keyless too. */
 struct peer_group *engine_wiring_peers(struct engine *e);
 
-/* --- engine_mirror.c --- */
+/* --- engine_vault_start.c --- */
+
+/* The vault is made: builds the rest and starts it, in place of a mirror. */
+void engine_vault_start(struct engine *e);
+
+/* --- engine_mirror.c: what it takes down may also be a vault's --- */
 
 /* Index and share are open: builds the rest and starts it. */
 void engine_mirror_start(struct engine *e);
@@ -299,6 +392,11 @@ void engine_mirror_stop(struct engine *e);
 bool engine_mirror_is_drained(const struct engine *e);
 /* Drained: frees and closes everything, and the share too unless the group was left. */
 void engine_mirror_free(struct engine *e);
+
+/* --- engine_keyless.c --- */
+
+/* Index and share are open, and the group's first keys are not here: JOINING, until they come. */
+void engine_keyless_start(struct engine *e);
 
 /* --- engine_open.c --- */
 
@@ -313,7 +411,7 @@ void engine_open_drop(struct engine *e);
 /* --- engine_stop.c --- */
 
 void engine_stop_new(struct engine *e);
-/* LOST, and EXCLUDED where we are a member again: drains, and starts again. From loop_between(). */
+/* LOST; or what was lacking is here: drains, and starts again. From loop_between(). */
 void engine_restart(void *arg);
 
 #endif

@@ -118,6 +118,16 @@ static void emit_about(struct engine *e, const struct agent_id *id, struct event
 	free(reason);
 }
 
+void engine_members_emit(struct engine *e, const struct agent_id *id, const char *kind, const char *reason)
+{
+	emit_about(e, id, (struct event){ .kind = kind }, mem_strdup(reason));
+}
+
+char *engine_members_called(const struct engine *e, const struct agent_id *id)
+{
+	return called_in(e->roster, id);
+}
+
 static void emit_added(struct engine *e, const struct known_member *m)
 {
 	char *who = called(m->name, &m->id);
@@ -181,6 +191,21 @@ static void emit_changes(struct engine *e, const struct engine_members *before, 
 		i += order <= 0;
 		k += order >= 0;
 	}
+}
+
+static int order_known(const void *id, const void *known)
+{
+	return memcmp(id, ((const struct known_member *)known)->id.b,
+	              sizeof(((const struct known_member *)known)->id.b));
+}
+
+enum role engine_members_role(const struct engine *e, const struct agent_id *id)
+{
+	const struct engine_members *now = e->members;
+	const struct known_member *k =
+		now->n > 0 ? bsearch(id->b, now->v, now->n, sizeof(now->v[0]), order_known) : NULL;
+
+	return k != NULL ? k->role : ROLE_NONE;
 }
 
 void engine_members_changed(struct engine *e)

@@ -1,8 +1,11 @@
 /* The mirror: everything that keeps a share identical with the rest of the group. Local scans, fetch, and the group's
  * side of the connections, with the background work on them. It is built once index and share are open, and taken
- * down in two steps: nothing new is started, and when all jobs are back it is freed. An engine that keeps something
- * other than a share would build it here in place of a mirror. */
+ * down in two steps: nothing new is started, and when all jobs are back it is freed. A vault, which an engine has in
+ * its place (engine_vault_start.c), is taken down here too. */
+#include "agent/engine/engine_heads.h"
 #include "agent/engine/engine_internal.h"
+#include "agent/engine/engine_vaults.h"
+#include "agent/engine/engine_keys.h"
 
 /* Background work on the mirror, in the order in which it is started. */
 static const struct {
@@ -12,6 +15,7 @@ static const struct {
 	{ engine_verify_start, engine_verify_stop },
 	{ engine_versions_start, engine_versions_stop },
 	{ engine_tombstones_start, engine_tombstones_stop },
+	{ engine_heads_start, engine_heads_stop },
 };
 
 enum { BACKGROUND = sizeof(background) / sizeof(background[0]) };
@@ -23,6 +27,7 @@ static void index_committed(void *arg)
 	if (index_totals(e->index).files > 0)
 		peer_group_scanned(e->peers);
 	peer_group_news(e->peers);
+	engine_vaults_committed(e);
 }
 
 void engine_mirror_start(struct engine *e)
@@ -42,6 +47,7 @@ void engine_mirror_start(struct engine *e)
 	engine_rules_changed(e);
 	local_start(e->local);
 	engine_roster_duty(e, true);
+	engine_keys_start(e);
 	for (size_t i = 0; i < BACKGROUND; i++)
 		background[i].start(e);
 	if (e->paused) {
@@ -61,6 +67,7 @@ void engine_mirror_stop(struct engine *e)
 	engine_drop_stop(e);
 	engine_choices_stop(e);
 	engine_roster_duty(e, false);
+	engine_keys_stop(e);
 	for (size_t i = 0; i < BACKGROUND; i++)
 		background[i].stop(e);
 	/* Connections first, so that no peer calls into a part that is being taken down. */
@@ -70,11 +77,14 @@ void engine_mirror_stop(struct engine *e)
 	local_free(local);
 	if (e->fetch)
 		fetch_stop(e->fetch);
+	engine_vaults_stop(e);
+	engine_vault_stop(e);
 }
 
 bool engine_mirror_is_drained(const struct engine *e)
 {
-	return workers_pending(e->workers) == 0 && (!e->fetch || fetch_stopped(e->fetch));
+	return workers_pending(e->workers) == 0 && (!e->fetch || fetch_stopped(e->fetch)) &&
+	       engine_vaults_are_drained(e) && engine_vault_is_drained(e);
 }
 
 void engine_mirror_free(struct engine *e)
@@ -83,6 +93,8 @@ void engine_mirror_free(struct engine *e)
 
 	e->fetch = NULL;
 	fetch_free(fetch);
+	engine_vaults_free(e);
+	engine_vault_free(e);
 	/* Descriptors that wait to be closed, and jobs that use the index's file. */
 	workers_flush(e->workers);
 	if (e->index)
@@ -92,6 +104,8 @@ void engine_mirror_free(struct engine *e)
 		index_close(e->index);
 	e->index = NULL;
 	engine_choices_free(e);
+	share_choices_free(e->chosen); /* of an engine without a mirror */
+	e->chosen = NULL;
 	/* A share that is left stays open until its .lanyard/ is gone, so that no other group can use the folder
 	 * before. */
 	if (e->left && e->last_share == NULL)
@@ -104,4 +118,6 @@ void engine_mirror_free(struct engine *e)
 	comings_free(e->comings);
 	e->comings = NULL;
 	engine_requests_free(e);
+	engine_keys_close(e);
+	e->keyless = false;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/engine/engine_internal.h"
+#include "agent/engine/engine_keys.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "sync/share/real_path.h"
@@ -133,9 +134,9 @@ static void path_followed(void *arg)
 		return;
 	if (e->context->share_is_free)
 		why = e->context->share_is_free(e->context->arg, e, o->real_path);
-	if (why == NULL && e->token == NULL) {
+	if (why == NULL && !engine_joins(e)) {
 		o->free_there = true;
-		o->on_demand = o->create && e->begin_on_demand;
+		o->on_demand = o->create && e->begin_on_demand && !e->was_vault;
 		workers_submit(e->workers, WORKERS_QUICK, open_work, share_opened, o);
 		return;
 	}
@@ -148,6 +149,23 @@ static void path_followed(void *arg)
 		start_joining(e);
 	}
 	e->context->changed(e->context->arg);
+}
+
+/* Without the first keys of a sealed group nothing can be scanned. */
+static void begin_work(struct engine *e)
+{
+	free(e->error);
+	e->error = NULL;
+	if (e->vault != NULL) {
+		engine_enter(e, PHASE_RUNNING);
+		engine_vault_start(e);
+	} else if (!engine_keys_ready(e)) {
+		engine_keyless_start(e);
+	} else {
+		engine_enter(e, PHASE_RUNNING);
+		engine_mirror_start(e);
+	}
+	engine_roster_check_self(e);
 }
 
 /* Index and share are both open now. The first success clears INDEX_META_FRESH: from then on a missing share is an
@@ -164,6 +182,10 @@ static void share_opened(void *arg)
 	o->share = NULL;
 	e->chosen = o->choices;
 	o->choices = NULL;
+	if (e->share != NULL && e->was_vault && engine_vault_new(e, &o->why) < 0) {
+		share_free(e->share);
+		e->share = NULL;
+	}
 	if (e->share == NULL) {
 		close_index(e);
 		engine_fail_for_now(e, o->why);
@@ -174,11 +196,7 @@ static void share_opened(void *arg)
 		if (o->on_demand)
 			(void)index_meta_put(e->index, INDEX_META_STAMP, share_choices_stamp(e->chosen));
 		share_set_group(e->share, engine_name(e));
-		free(e->error);
-		e->error = NULL;
-		engine_enter(e, PHASE_RUNNING);
-		engine_mirror_start(e);
-		engine_roster_check_self(e);
+		begin_work(e);
 	}
 	free_opening(o);
 	e->context->changed(e->context->arg);
@@ -206,10 +224,25 @@ static int open_index(struct engine *e)
 	return 0;
 }
 
+/* -1: the engine has stopped. */
+static int open_index_in_role(struct engine *e)
+{
+	if (open_index(e) < 0)
+		return -1;
+	if (e->was_vault || !engine_role_doubt(e))
+		return 0;
+	close_index(e);
+	if (open_index(e) < 0)
+		return -1;
+	(void)engine_role_doubt(e);
+	return 0;
+}
+
 static void start_member(struct engine *e)
 {
 	const struct engine_context *c = e->context;
 	int64_t fresh = 0;
+	int vault;
 
 	if ((!e->roster && engine_roster_load(e)) || (e->unstored && engine_roster_joined(e)))
 		return;
@@ -220,19 +253,16 @@ static void start_member(struct engine *e)
 		return;
 	}
 	engine_members_changed(e);
-	if (open_index(e))
+	vault = engine_vault_prepare(e);
+	if (vault < 0 || engine_keys_open(e) < 0 || open_index_in_role(e) < 0)
 		return;
-	if (engine_role_doubt(e)) {
-		close_index(e);
-		if (open_index(e))
-			return;
-		(void)engine_role_doubt(e);
-	}
+	if (vault == ENGINE_VAULT_BECAME)
+		(void)index_meta_put(e->index, INDEX_META_FRESH, 0);
 	/* An earlier start may have created the index and failed at the share. */
 	(void)index_meta_get(e->index, INDEX_META_FRESH, &fresh);
 	/* A copy of this home may use the same numbers, so this one takes another epoch. */
 	if (c->moved && fresh == 0)
-		index_new_epoch(e->index, peers_settled(e->roster, e->index));
+		engine_begin_epoch(e);
 	engine_disk_watch(e, true);
 	open_share(e, fresh != 0);
 }
@@ -241,7 +271,7 @@ void engine_start(struct engine *e)
 {
 	if (e->phase != PHASE_STOPPED)
 		return;
-	if (e->token)
+	if (engine_joins(e))
 		open_share(e, false);
 	else
 		start_member(e);
@@ -260,11 +290,13 @@ void engine_try_again(void *arg)
 static void joined(void *arg, int status, const char *reason)
 {
 	struct engine *e = arg;
+	bool restored = e->restored;
 
 	peer_group_free(e->peers);
 	e->peers = NULL;
 	free(e->token);
 	e->token = NULL;
+	e->restored = false;
 	if (e->phase != PHASE_JOINING)
 		return; /* the group was left in the meantime, or the engine stops */
 	if (status) {
@@ -274,7 +306,8 @@ static void joined(void *arg, int status, const char *reason)
 	}
 	e->unstored = true;
 	engine_store_forget_leave(e);
-	engine_log(e, LOG_INFO, "group %s: joined", engine_name(e));
+	engine_log(e, LOG_INFO, "group %s: %s", engine_name(e),
+	           restored ? "restored: its members are known again" : "joined");
 	engine_enter(e, PHASE_STOPPED);
 	engine_start(e);
 	engine_emit(e, "joined", NULL, NULL);
@@ -292,5 +325,6 @@ static void start_joining(struct engine *e)
 	                                                                          .hooks = &engine_wiring_peer_hooks,
 	                                                                          .arg = e,
 	                                                                          .invite = &e->invite,
+	                                                                          .asked = e->restored,
 	                                                                          .joined = joined });
 }

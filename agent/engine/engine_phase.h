@@ -7,7 +7,7 @@
 enum engine_phase {
 	PHASE_STOPPED,  /* nothing runs: just made, or for the reason in `error`; retried if that may go away */
 	PHASE_OPENING,  /* a worker follows the share's path, and for a member opens the share */
-	PHASE_JOINING,  /* asks members to let us in */
+	PHASE_JOINING,  /* asks members to let us in, or is a member of a sealed group without keys */
 	PHASE_RUNNING,  /* the mirror works */
 	PHASE_EXCLUDED, /* as RUNNING, but we are not in the roster any more, so no member talks to us */
 	PHASE_LOST,    /* as RUNNING; the index lost rows, is damaged or must be filled again: drains after this turn */

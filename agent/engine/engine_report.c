@@ -17,6 +17,10 @@ const char *engine_name(const struct engine *e)
 
 void engine_emit(struct engine *e, const char *kind, const char *path, const char *reason)
 {
+	if (strcmp(kind, "conflict") == 0)
+		e->counts.conflicts++;
+	else if (strcmp(kind, "problem") == 0)
+		e->counts.problems++;
 	events_emit(e->context->events,
 	            &(struct event){ .kind = kind, .group = engine_name(e), .path = path, .reason = reason });
 }
@@ -61,14 +65,29 @@ void engine_retry_later(struct engine *e)
 	loop_timer_start(e->retry, RETRY_MS, 0);
 }
 
+bool engine_may_be_lost(const struct engine *e)
+{
+	return e->phase == PHASE_RUNNING || e->phase == PHASE_EXCLUDED || (e->phase == PHASE_JOINING && e->keyless);
+}
+
 void engine_index_lost(struct engine *e)
 {
-	if (e->phase != PHASE_RUNNING && e->phase != PHASE_EXCLUDED)
+	if (!engine_may_be_lost(e))
 		return; /* known already, or it stops anyway */
 	engine_report(e, mem_strdup(index_damaged(e->index)
 	                                    ? "the index is damaged and is being rebuilt"
 	                                    : "the index cannot be written (is the disk of the agent's home full?): "
 	                                      "waiting, and trying again"));
+	engine_enter(e, PHASE_LOST);
+}
+
+void engine_share_lost(struct engine *e, char *why)
+{
+	if (!engine_may_be_lost(e)) {
+		free(why);
+		return;
+	}
+	engine_report(e, why);
 	engine_enter(e, PHASE_LOST);
 }
 
@@ -78,4 +97,10 @@ int engine_index_commit(struct engine *e)
 		return 0;
 	engine_index_lost(e);
 	return -1;
+}
+
+/* What a vault stores has no writer of its own, so no change of it has to be made again. */
+void engine_begin_epoch(struct engine *e)
+{
+	index_new_epoch(e->index, e->was_vault ? index_seq(e->index) : peers_settled(e->roster, e->index));
 }

@@ -10,7 +10,7 @@
 
 enum {
 	SAVE_MS = 1000,
-	TOLD_PER_MINUTE = 10, /* requests that are emitted and logged; `status` counts all of them */
+	TOLD_PER_MINUTE = 20, /* requests that are emitted and logged; more than those at one address are */
 };
 
 struct engine_requests {

@@ -93,7 +93,7 @@ static int revert_one(int root, struct revert_path *p)
 	if (st.kind == 0)
 		return 0;
 	if (st.kind != S_IFDIR)
-		return version_store_retire(root, p->path);
+		return version_store_retire(root, p->path, p->path);
 	p->folder = !p->listed;
 	return 0;
 }
@@ -219,7 +219,7 @@ void engine_revert(struct engine *e, const char *path, engine_revert_fn *done, v
 	struct revert_task *t;
 
 	if (e->index == NULL || e->share == NULL || e->local == NULL) {
-		done(arg, 0, "the group is not running");
+		done(arg, 0, engine_why_no_files(e));
 		return;
 	}
 	t = MEM_NEW(struct revert_task);

@@ -200,6 +200,33 @@ static bool forget_said(struct engine *e, uint64_t peer, bool is_member)
 	return heard;
 }
 
+/* A vault says what others gave it. What an agent said before it became one is its own, and goes. */
+static bool speaks_for_others(const struct engine *e, const struct roster_member *m)
+{
+	return roster_sealed(e->roster) && rights_has(m->role, RIGHT_STORE) &&
+	       rights_has(engine_members_role(e, &m->id), RIGHT_STORE);
+}
+
+/* What is stored in a vault does not depend on who told it, so only the numbers of those who left go. */
+static bool is_to_forget(const struct engine *e, bool is_member, const struct roster_member *m)
+{
+	if (!is_member || e->was_vault)
+		return !is_member;
+	return !rights_has(m->role, RIGHT_WRITE) && !speaks_for_others(e, m);
+}
+
+/* The engine starts again as a vault, or stops since it was one. */
+static bool role_takes_another_engine(struct engine *e)
+{
+	if (e->was_vault == engine_is_vault(e))
+		return false;
+	if (engine_may_be_lost(e)) {
+		e->again = true;
+		engine_enter(e, PHASE_LOST);
+	}
+	return true;
+}
+
 void engine_role_told(struct engine *e)
 {
 	struct roster_member m;
@@ -210,10 +237,14 @@ void engine_role_told(struct engine *e)
 	for (int i = 0; i < n; i++) {
 		bool is_member = roster_member_by_short(e->roster, peers[i], &m);
 
-		if (!is_member || !rights_has(m.role, RIGHT_WRITE))
+		if (is_to_forget(e, is_member, &m))
 			lost |= forget_said(e, peers[i], is_member);
 	}
 	free(peers);
+	if (e->vault != NULL)
+		engine_vault_roster_told(e);
+	if (role_takes_another_engine(e) || e->was_vault)
+		return;
 	if (own_role(e) == ROLE_NONE)
 		again_note(e); /* it may be let in again one day */
 	else if (e->phase == PHASE_EXCLUDED || (lost && index_is_reader(e->index)) || has_to_doubt(e))

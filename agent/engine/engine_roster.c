@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/engine/engine_heads.h"
 #include "agent/engine/engine_internal.h"
+#include "agent/engine/engine_keys.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -99,12 +101,16 @@ void engine_roster_flush(struct engine *e)
 
 /* --- changes --- */
 
+/* A new generation goes out with the removal that it answers, or nothing could be sealed in between. */
 void engine_roster_changed(struct engine *e)
 {
+	(void)engine_keys_answer_exit(e);
 	engine_roster_save(e);
 	peer_group_roster_changed(e->peers);
 	if (e->index)
 		engine_role_told(e);
+	engine_keys_told(e);
+	engine_heads_roster(e);
 	engine_emit(e, "roster-changed", NULL, NULL);
 	engine_members_changed(e);
 }
@@ -114,22 +120,37 @@ void engine_roster_check_self(struct engine *e)
 {
 	bool member = roster_may(e->roster, identity_id(e->context->self), RIGHT_TAKE_PART);
 
-	e->readmitted = member && e->phase == PHASE_EXCLUDED;
-	if (member || (e->phase != PHASE_RUNNING && e->phase != PHASE_EXCLUDED))
+	e->readmitted = member && (e->phase == PHASE_EXCLUDED || (e->keyless && e->error != NULL));
+	if (member || (e->phase != PHASE_RUNNING && e->phase != PHASE_EXCLUDED && !e->keyless))
 		return;
 	engine_report(e, engine_members_why_outside(e));
 	if (e->phase == PHASE_RUNNING)
 		engine_enter(e, PHASE_EXCLUDED);
 }
 
+/* Not by a refusal, which proves nothing, but by entries: then it goes on waiting, in case an owner adds it again. */
+void engine_roster_check_restored(struct engine *e)
+{
+	struct agent_id by;
+	enum roster_outside why;
+
+	if (e->phase != PHASE_JOINING || !e->restored || e->error != NULL)
+		return;
+	why = roster_outside(e->roster, identity_id(e->context->self), &by);
+	if (why != OUTSIDE_UNKNOWN && why != OUTSIDE_MEMBER)
+		engine_report(e, engine_members_why_outside(e));
+}
+
 void engine_roster_told(struct engine *e)
 {
-	if (e->token)
+	if (engine_joins(e))
 		return; /* saved when it is complete */
 	save_later(e);
 	engine_emit(e, "roster-changed", NULL, NULL);
 	if (e->index)
 		engine_role_told(e);
+	engine_keys_told(e);
+	engine_heads_roster(e);
 	engine_roster_duty(e, true);
 	engine_members_changed(e);
 	engine_roster_check_self(e);

@@ -38,10 +38,15 @@ int64_t engine_last_seen(struct engine *e, uint64_t peer)
 	return at;
 }
 
+int64_t engine_member_behind(struct engine *e, uint64_t peer, int64_t most)
+{
+	return e->index != NULL && e->vault == NULL ? index_peer_behind(e->index, peer, most) : -1;
+}
+
 void engine_member_state(struct engine *e, uint64_t peer, struct engine_member_state *s)
 {
 	s->connected = e->peers != NULL && peer_group_connected(e->peers, peer);
 	s->here = e->peers != NULL && peer_group_here_s(e->peers, peer) >= 0;
 	s->last_seen_s = engine_last_seen(e, peer);
-	s->behind = e->index != NULL ? index_peer_behind(e->index, peer, BEHIND_MAX) : -1;
+	s->behind = engine_member_behind(e, peer, BEHIND_MAX);
 }

@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "agent/engine/engine_internal.h"
+#include "agent/engine/engine_keys.h"
+#include "agent/engine/engine_vaults.h"
+#include "base/clock.h"
 #include "base/mem.h"
 
 enum { ASIDES_LOOK = 4096 }; /* paths that are set aside, of which some are a reader's */
@@ -13,7 +16,7 @@ const char *engine_state_name(enum engine_state s)
 	static const char *const names[] = {
 		[ENGINE_JOINING] = "joining", [ENGINE_SCANNING] = "scanning", [ENGINE_SYNCING] = "syncing",
 		[ENGINE_IN_SYNC] = "in-sync", [ENGINE_WAITING] = "waiting",   [ENGINE_PAUSED] = "paused",
-		[ENGINE_ERROR] = "error",
+		[ENGINE_ERROR] = "error",     [ENGINE_RESTORED] = "restored",
 	};
 
 	return names[s];
@@ -32,21 +35,26 @@ static enum engine_state public_state(struct engine *e, const struct engine_stat
 {
 	if (s->error)
 		return ENGINE_ERROR;
-	if (e->token)
-		return ENGINE_JOINING;
+	if (engine_joins(e))
+		return e->restored ? ENGINE_RESTORED : ENGINE_JOINING;
 	if (e->paused)
 		return ENGINE_PAUSED;
 	if (s->in_sync)
 		return ENGINE_IN_SYNC;
+	if (e->keyless)
+		return ENGINE_WAITING;
+	if (s->vault)
+		return s->store.why != NULL ? ENGINE_WAITING : ENGINE_SYNCING;
 	if (!e->local || !e->fetch || !e->scanned || local_state(e->local) == LOCAL_SCANNING)
 		return ENGINE_SCANNING;
-	return fetch_waiting(e->fetch) > 0 || s->held || local_failing(e->local) || (s->wanted && !s->peers)
+	return fetch_waiting(e->fetch) > 0 || s->held || local_failing(e->local) || (s->wanted && !s->peers) ||
+	                       engine_keys_lack(e) != NULL
 	               ? ENGINE_WAITING
 	               : ENGINE_SYNCING;
 }
 
-/* The first thing that is missing for in_sync, in the order in which a change travels. */
-static const char *first_lack(struct engine *e, const struct engine_status *s)
+/* The first thing that is missing here, in the order in which a change travels. */
+static const char *lack_here(struct engine *e, const struct engine_status *s)
 {
 	if (s->error)
 		return "the error to be resolved";
@@ -60,6 +68,10 @@ static const char *first_lack(struct engine *e, const struct engine_status *s)
 		return "files here to be checked";
 	if (local_held(e->local, NULL))
 		return "lanyard release: deletions here are held";
+	if (engine_keys_lack(e) != NULL)
+		return engine_keys_lack(e);
+	if (engine_vaults_lack(e) != NULL)
+		return engine_vaults_lack(e);
 	if (!engine_aside_idle(e))
 		return "files that were unshared or shared again";
 	if (index_choosing(e->index))
@@ -70,7 +82,36 @@ static const char *first_lack(struct engine *e, const struct engine_status *s)
 		return "files from other members";
 	if (!fetch_idle(e->fetch))
 		return "files to be installed";
+	return NULL;
+}
+
+/* The same of a vault. Members that it hears nothing of lack nothing: it keeps what it is given. */
+static const char *vault_lack(struct engine *e, const struct engine_status *s)
+{
+	if (s->error)
+		return "the error to be resolved";
+	if (e->paused)
+		return "lanyard resume";
+	if (s->store.behind && s->store.full)
+		return s->store.lacks;
+	if (s->store.behind)
+		return "members to bring what they have";
+	if (s->store.unsafe)
+		return "what has come to be stored";
 	return peer_group_missing(e->peers);
+}
+
+static void vault_status(struct engine *e, struct engine_status *s)
+{
+	s->vault = engine_vault_counts(e, &s->store);
+	if (!s->vault)
+		return;
+	s->peer = peer_group_counters(e->peers);
+	peer_group_each(e->peers, count_peer, &s->peers);
+	s->here = peer_group_here(e->peers);
+	s->settled = !s->store.behind && !s->store.unsafe;
+	s->waits_for = vault_lack(e, s);
+	s->in_sync = s->waits_for == NULL;
 }
 
 /* Of several errors the disk's hides the engine's, which hides the scan's. The numbers are those of the mirror;
@@ -79,6 +120,7 @@ void engine_status(struct engine *e, struct engine_status *s)
 {
 	memset(s, 0, sizeof(*s));
 	s->error = e->error;
+	s->counts = e->counts;
 	if (e->local && !s->error)
 		s->error = local_error(e->local);
 	if (engine_stuck(e))
@@ -96,12 +138,22 @@ void engine_status(struct engine *e, struct engine_status *s)
 		s->peer = peer_group_counters(e->peers);
 		peer_group_each(e->peers, count_peer, &s->peers);
 		s->here = peer_group_here(e->peers);
-		s->waits_for = first_lack(e, s);
+		s->waits_for = lack_here(e, s);
+		s->settled = s->waits_for == NULL;
+		if (s->settled)
+			s->waits_for = engine_vaults_full(e);
+		if (s->waits_for == NULL)
+			s->waits_for = peer_group_missing(e->peers);
 		s->in_sync = s->waits_for == NULL;
 	}
+	vault_status(e, s);
 	if (e->phase == PHASE_JOINING)
-		s->waits_for = peer_group_join_note(e->peers);
+		s->waits_for = e->keyless ? engine_keys_lack(e) : peer_group_join_note(e->peers);
+	if (e->phase == PHASE_JOINING && e->restored && s->waits_for == NULL)
+		s->waits_for =
+			"a member or vault that has the list of members: this group was restored from a key file";
 	s->state = public_state(e, s);
+	s->last_in_sync_s = s->in_sync ? clock_wall_s() : e->last_in_sync_s > 0 ? e->last_in_sync_s : -1;
 }
 
 enum role engine_role(struct engine *e)
@@ -226,6 +278,19 @@ static bool count_refusal(void *arg, const struct fetch_refusal *r)
 	(void)r;
 	++*(int64_t *)arg;
 	return true;
+}
+
+void engine_stuck_paths(struct engine *e, struct engine_stuck_paths *p)
+{
+	*p = (struct engine_stuck_paths){ 0 };
+	if (!engine_has_mirror(e))
+		return;
+	fetch_refusals(e->fetch, count_refusal, &p->announced);
+	p->downloads = (int64_t)fetch_waiting(e->fetch);
+	p->unreadable = local_failing(e->local);
+	p->unshareable = local_problems(e->local, NULL, NULL) - p->unreadable;
+	if (p->unshareable < 0)
+		p->unshareable = 0;
 }
 
 int64_t engine_problem_count(struct engine *e)

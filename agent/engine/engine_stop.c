@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/engine/engine_internal.h"
+#include "agent/engine/engine_keys.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -76,13 +77,21 @@ void engine_stop_new(struct engine *e)
 
 /* --- restart --- */
 
+/* It is a member again, or has the group's first keys. */
+static bool has_what_it_lacked(const struct engine *e)
+{
+	bool keyless = e->phase == PHASE_JOINING && e->keyless;
+
+	return ((keyless || e->phase == PHASE_EXCLUDED) && e->readmitted) || (keyless && engine_keys_ready(e));
+}
+
 void engine_restart(void *arg)
 {
 	struct engine *e = arg;
 
 	if (e->phase == PHASE_LOST)
 		drain(e, e->again || (e->index && index_damaged(e->index)) ? GOAL_RESTART : GOAL_RETRY);
-	else if (e->phase == PHASE_EXCLUDED && e->readmitted)
+	else if (has_what_it_lacked(e))
 		drain(e, GOAL_RESTART);
 	e->readmitted = false;
 }
@@ -99,7 +108,7 @@ void engine_copied(struct engine *e, char *why)
 	/* Both copies may have used the same numbers. With a new epoch, none of them is used again by the one that is
 	 * restarted. */
 	if (e->index)
-		index_new_epoch(e->index, peers_settled(e->roster, e->index));
+		engine_begin_epoch(e);
 	drain(e, GOAL_COPIED);
 	engine_report(e, why);
 }
@@ -118,6 +127,7 @@ static void free_all(struct engine *e)
 	engine_sync_free(e);
 	engine_history_free(e);
 	engine_roster_free(e);
+	engine_keys_close(e);
 	roster_free(e->roster);
 	free(e->dir);
 	free(e->share_path);
@@ -159,15 +169,18 @@ bool engine_free(struct engine *e)
 /* Removal of the share's .lanyard/, which is useless without its group. */
 struct removal {
 	struct engine *e;
-	int root;  /* the engine's */
-	int error; /* errno; 0: removed */
+	struct share *share; /* the engine's last_share */
+	char *path;          /* owned: where it is opened first, if it is this group's still; NULL: it is open */
+	uint8_t marker[32];
+	char *why; /* owned; NULL: it was removed */
 };
 
 static void removal_work(void *arg)
 {
 	struct removal *r = arg;
 
-	r->error = fs_remove_tree(r->root, ".lanyard") ? errno : 0;
+	if (fs_remove_tree(share_root(r->share), ".lanyard") < 0)
+		r->why = mem_strdup(strerror(errno));
 }
 
 static void end_and_free(void *arg)
@@ -184,25 +197,59 @@ static void removal_done(void *arg)
 	struct removal *r = arg;
 	struct engine *e = r->e;
 
-	if (r->error)
-		engine_log(e, LOG_WARN, "%s/.lanyard: could not be removed: %s", e->share_path, strerror(r->error));
+	if (r->why != NULL)
+		engine_log(e, LOG_WARN, "%s/.lanyard: could not be removed: %s", e->share_path, r->why);
+	free(r->path);
+	free(r->why);
 	free(r);
 	if (e->phase == PHASE_REMOVING) /* otherwise engine_free() waits for this job */
 		loop_between(e->context->loop, end_and_free, e);
 }
 
+static void removal_open(void *arg)
+{
+	struct removal *r = arg;
+
+	r->share = share_open(r->path, false, true, r->marker, &r->why);
+	if (r->share != NULL && share_lock(r->share, &r->why) < 0) {
+		share_free(r->share);
+		r->share = NULL;
+	}
+}
+
+/* No other group of this agent can use the folder from here on; until here its marker has kept them out. */
+static void removal_opened(void *arg)
+{
+	struct removal *r = arg;
+	struct engine *e = r->e;
+
+	e->last_share = r->share;
+	if (r->share != NULL)
+		workers_submit(e->workers, WORKERS_QUICK, removal_work, removal_done, r);
+	else
+		removal_done(r);
+}
+
+/* One that was a vault and has another role has stopped without opening its folder, and what it stored is of no use to
+ * anybody. */
 static void remove_traces(struct engine *e)
 {
 	struct removal *r;
 
 	engine_enter(e, PHASE_REMOVING);
-	if (e->last_share == NULL) {
+	if (e->last_share == NULL && (!e->was_vault || e->share_path == NULL)) {
 		end_and_free(e);
 		return;
 	}
 	r = MEM_NEW(struct removal);
-	*r = (struct removal){ .e = e, .root = share_root(e->last_share) };
-	workers_submit(e->workers, WORKERS_QUICK, removal_work, removal_done, r);
+	*r = (struct removal){ .e = e, .share = e->last_share };
+	memcpy(r->marker, e->group.b, sizeof(r->marker));
+	if (r->share != NULL) {
+		workers_submit(e->workers, WORKERS_QUICK, removal_work, removal_done, r);
+		return;
+	}
+	r->path = mem_strdup(e->share_path);
+	workers_submit(e->workers, WORKERS_QUICK, removal_open, removal_opened, r);
 }
 
 static void leave_begins(void *arg)

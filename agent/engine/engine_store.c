@@ -1,12 +1,12 @@
-/* A group's settings: groups/<hex>/settings in the home, one "key value" per line. A value is bytes up to the end of
- * the line; a share's path may contain any byte except a newline. And left/<hex>, which outlives the group: the roster
- * entry by which this agent left it. */
+/* A group's settings, groups/<hex>/settings in the home; and left/<hex>, which outlives the group: the roster entry by
+ * which this agent left it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/engine/engine_internal.h"
+#include "agent/engine/group_settings.h"
 #include "base/fs.h"
 #include "base/mem.h"
 
@@ -14,12 +14,21 @@ enum { SETTINGS_MAX = 16 << 10 };
 
 int engine_store_save(struct engine *e, char **why)
 {
-	char *path = mem_printf("%s/settings", e->dir);
-	char *text = mem_printf("share %s\npaused %d\n%s%s%s%s", e->share_path, e->paused,
-	                        e->begin_on_demand ? "begin on-demand\n" : "", e->token ? "invite " : "",
-	                        e->token ? e->token : "", e->token ? "\n" : "");
+	struct group_settings s = { .share = e->share_path,
+		                    .token = e->token,
+		                    .paused = e->paused,
+		                    .on_demand = e->begin_on_demand,
+		                    .vault = e->was_vault,
+		                    .restored = e->restored,
+		                    .naddresses = e->invite.naddresses,
+		                    .nmarks = e->invite.nmarks };
+	char *path = mem_printf("%s/settings", e->dir), *text;
 	int status = -1;
 
+	memcpy(s.name, e->invite.group_name, sizeof(s.name));
+	memcpy(s.addresses, e->invite.addresses, sizeof(s.addresses));
+	memcpy(s.marks, e->invite.marks, sizeof(s.marks));
+	text = group_settings_text(&s);
 	if (strchr(e->share_path, '\n'))
 		*why = mem_strdup(
 			"the share's path has a newline in it, which cannot be stored: choose another folder");
@@ -33,35 +42,41 @@ int engine_store_save(struct engine *e, char **why)
 	return status;
 }
 
-static void read_setting(struct engine *e, const char *key, const char *value)
+/* A restored group is joined as by an invite that is not shown: the members know this agent by its key. */
+static void take_settings(struct engine *e, struct group_settings *s)
 {
-	if (strcmp(key, "share") == 0 && !e->share_path)
-		e->share_path = mem_strdup(value);
-	else if (strcmp(key, "paused") == 0)
-		e->paused = strcmp(value, "1") == 0;
-	else if (strcmp(key, "begin") == 0)
-		e->begin_on_demand = strcmp(value, "on-demand") == 0;
-	else if (strcmp(key, "invite") == 0 && !e->token)
-		e->token = mem_strdup(value);
+	e->share_path = s->share;
+	s->share = NULL;
+	e->token = s->token;
+	s->token = NULL;
+	e->paused = s->paused;
+	e->begin_on_demand = s->on_demand;
+	e->was_vault = s->vault;
+	e->restored = s->restored && e->token == NULL;
+	if (!e->restored)
+		return;
+	e->invite.group = e->group;
+	e->invite.expires_s = INT64_MAX;
+	memcpy(e->invite.group_name, s->name, sizeof(s->name));
+	memcpy(e->invite.addresses, s->addresses, sizeof(s->addresses));
+	e->invite.naddresses = s->naddresses;
+	memcpy(e->invite.marks, s->marks, sizeof(s->marks));
+	e->invite.nmarks = s->nmarks;
 }
 
-/* Unknown keys are skipped, so that an older agent can read a newer one's file. */
 int engine_store_load(struct engine *e, char **why)
 {
-	char *path = mem_printf("%s/settings", e->dir), *text, *line, *rest;
+	struct group_settings s = { 0 };
+	char *path = mem_printf("%s/settings", e->dir), *text;
 	size_t n;
 
 	text = fs_read_file(e->context->home_dirfd, path, SETTINGS_MAX, &n);
 	if (!text)
 		*why = mem_printf("%s/%s: %s", e->context->home, path, strerror(errno));
-	for (rest = text; rest && (line = strsep(&rest, "\n"));) {
-		char *value = strchr(line, ' ');
-
-		if (!value)
-			continue;
-		*value++ = 0;
-		read_setting(e, line, value);
-	}
+	else
+		group_settings_read(&s, text);
+	take_settings(e, &s);
+	group_settings_clear(&s);
 	if (text && !e->share_path)
 		*why = mem_printf("%s/%s: does not name a share: leave the group and join it again", e->context->home,
 		                  path);

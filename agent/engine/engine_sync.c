@@ -1,21 +1,25 @@
 /* Syncing the index's file: soon after each commit a worker syncs it, and only then are rows acknowledged to peers as
  * settled. A large WAL is moved into the database. One sync runs at a time and covers all commits before it. Syncs
- * take at most a fifth of the time, except that the gap between two is at most SYNC_GAP_MAX_MS. */
+ * take at most a fifth of the time, except that the gap between two is at most SYNC_GAP_MAX_MS.
+ *
+ * And rows that a first meeting has joined are written, a few at a time, once it is likely to be over. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/engine/engine_heads.h"
 #include "agent/engine/engine_internal.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { CHECKPOINT_BYTES = 4 << 20, SYNC_GAP_MAX_MS = 100, SYNC_SHARE = 4 };
+enum { CHECKPOINT_BYTES = 4 << 20, SYNC_GAP_MAX_MS = 100, SYNC_SHARE = 4, JOIN_AFTER_MS = 2000, JOIN_EACH_MS = 10 };
 
 struct engine_sync {
 	bool checkpointing, syncing; /* a worker does it now */
 	uint64_t upto;               /* commits that are synced, or will be when the running sync is done */
 	struct loop_timer *gap;      /* runs while the next sync has to wait */
+	struct loop_timer *join;     /* runs while joined rows are left to be written */
 };
 
 struct sync_job {
@@ -56,7 +60,7 @@ static void sync_done(void *arg)
 
 	e->sync->syncing = false;
 	/* The engine is stopping: there is no peer left to acknowledge to. */
-	if (e->fetch == NULL || e->index != j->index) {
+	if (!engine_works(e) || e->index != j->index) {
 		free(j);
 		return;
 	}
@@ -66,6 +70,8 @@ static void sync_done(void *arg)
 		engine_index_lost(e);
 	} else {
 		peer_group_sync_end(e->peers);
+		engine_vault_sync(e, false);
+		engine_heads_sync(e, false);
 		if (gap > 0)
 			loop_timer_start(e->sync->gap, gap < SYNC_GAP_MAX_MS ? gap : SYNC_GAP_MAX_MS, 0);
 	}
@@ -95,11 +101,15 @@ void engine_sync_turn(struct engine *e)
 		s->checkpointing = true;
 		submit_sync(e, checkpoint_work, checkpoint_done);
 	}
+	if (!loop_timer_running(s->join) && !is_lost(e) && index_joins_left(e->index))
+		loop_timer_start(s->join, JOIN_AFTER_MS, JOIN_EACH_MS);
 	if (s->syncing || is_lost(e) || loop_timer_running(s->gap) || index_commits(e->index) == s->upto)
 		return;
 	s->syncing = true;
 	s->upto = index_commits(e->index);
 	peer_group_sync_begin(e->peers);
+	engine_vault_sync(e, true);
+	engine_heads_sync(e, true);
 	submit_sync(e, sync_work, sync_done);
 }
 
@@ -109,21 +119,33 @@ static void gap_ends(void *arg)
 	(void)arg;
 }
 
+/* The turn commits. A failure is noticed there, and the timer begins again when the index is in order. */
+static void join_some(void *arg)
+{
+	struct engine *e = arg;
+
+	if (e->index == NULL || is_lost(e) || index_join_some(e->index) <= 0)
+		loop_timer_stop(e->sync->join);
+}
+
 void engine_sync_new(struct engine *e)
 {
 	e->sync = MEM_NEW(struct engine_sync);
 	e->sync->gap = loop_timer_new(e->context->loop, gap_ends, e);
+	e->sync->join = loop_timer_new(e->context->loop, join_some, e);
 }
 
 void engine_sync_free(struct engine *e)
 {
 	loop_timer_free(e->sync->gap);
+	loop_timer_free(e->sync->join);
 	free(e->sync);
 }
 
 void engine_sync_stop(struct engine *e)
 {
 	loop_timer_stop(e->sync->gap);
+	loop_timer_stop(e->sync->join);
 }
 
 void engine_sync_begin(struct engine *e)

@@ -62,6 +62,8 @@ int engine_verify(struct engine *e, bool repair, void (*fn)(void *arg, const str
 {
 	struct engine_verify *v = e->verify;
 
+	if (e->vault != NULL)
+		return engine_vault_verify(e, done, arg);
 	if (v == NULL || v->verifying)
 		return -1;
 	v->repair = repair;

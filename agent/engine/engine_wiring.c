@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "agent/engine/engine_internal.h"
+#include "agent/engine/engine_vaults.h"
+#include "agent/engine/engine_keys.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -82,22 +84,22 @@ static bool local_busy(void *arg, const char *path)
 
 static size_t op_window(void *arg, uint64_t peer)
 {
-	return peer_group_room(((struct engine *)arg)->peers, peer);
+	return engine_vaults_room(arg, peer);
 }
 
 static int op_get(void *arg, uint64_t peer, const struct content *c, const struct block_want *wants, size_t n)
 {
-	return peer_group_get(((struct engine *)arg)->peers, peer, c, wants, n);
+	return engine_vaults_get(arg, peer, c, wants, n);
 }
 
 static int op_get_list(void *arg, uint64_t peer, uint32_t request, const struct content *c, uint32_t first)
 {
-	return peer_group_get_list(((struct engine *)arg)->peers, peer, request, c, first);
+	return engine_vaults_get_list(arg, peer, request, c, first);
 }
 
 static void op_cancel(void *arg, uint64_t peer, const uint32_t *requests, size_t n)
 {
-	peer_group_cancel(((struct engine *)arg)->peers, peer, requests, n);
+	engine_vaults_cancel(arg, peer, requests, n);
 }
 
 static void op_misbehaved(void *arg, uint64_t peer, const char *path, const char *what)
@@ -257,6 +259,11 @@ static uint64_t peer_same(void *arg, uint64_t peer, const struct record *ours, c
 	return fetch_record_same(((struct engine *)arg)->fetch, peer, ours, theirs);
 }
 
+static bool peer_same_plain(void *arg, uint64_t peer, uint64_t writer, const struct index_pair *pairs, size_t n)
+{
+	return fetch_records_same(((struct engine *)arg)->fetch, peer, writer, pairs, n);
+}
+
 static void peer_tell_again(void *arg, const struct record *ours)
 {
 	(void)fetch_tell_again(((struct engine *)arg)->fetch, ours);
@@ -284,8 +291,8 @@ static uint64_t peer_unstored(void *arg, uint64_t peer)
 
 static void peer_settled(void *arg, uint64_t peer)
 {
-	(void)peer;
 	fetch_settled(((struct engine *)arg)->fetch);
+	engine_vaults_settled(arg, peer);
 }
 
 static void peer_block(void *arg, uint64_t peer, uint32_t request, uint32_t block, struct slab *bytes)
@@ -347,7 +354,10 @@ static void peer_list_again(void *arg)
 
 static void peer_doubted(void *arg, uint64_t peer)
 {
-	fetch_peer_left(((struct engine *)arg)->fetch, peer);
+	struct engine *e = arg;
+
+	if (e->fetch)
+		fetch_peer_left(e->fetch, peer);
 }
 
 static void peer_up(void *arg, uint64_t peer)
@@ -381,6 +391,7 @@ const struct peer_hooks engine_wiring_peer_hooks = {
 	.record = peer_record,
 	.carried = peer_carried,
 	.same = peer_same,
+	.same_plain = peer_same_plain,
 	.tell_again = peer_tell_again,
 	.relayed = peer_relayed,
 	.records_end = peer_records_end,
@@ -419,6 +430,7 @@ struct local *engine_wiring_local(struct engine *e)
 	                                         .index = e->index,
 	                                         .comings = e->comings,
 	                                         .short_id = self,
+	                                         .cuts = engine_keys_cuts(e),
 	                                         .rescan_s = c->settings->rescan_s,
 	                                         .merge = engine_choices_merging(e),
 	                                         .changed = local_changed,
@@ -460,6 +472,8 @@ struct fetch *engine_wiring_fetch(struct engine *e)
 /* What peers get blocks from. */
 static struct content_sources sources_of(struct engine *e)
 {
+	if (e->keyless)
+		return (struct content_sources){ .n = 0 };
 	e->files = (struct share_source){ .share = e->share, .index = e->index, .hint = hint_path, .arg = e };
 	e->contents[0] = share_source(&e->files);
 	e->contents[1] = fetch_source(e->fetch);
@@ -469,12 +483,19 @@ static struct content_sources sources_of(struct engine *e)
 
 struct peer_group *engine_wiring_peers(struct engine *e)
 {
-	return peer_group_new(e->context->peers, &(struct peer_group_config){ .roster = e->roster,
-	                                                                      .requests = engine_mailbox(e),
-	                                                                      .index = e->index,
-	                                                                      .scans = true,
-	                                                                      .sources = sources_of(e),
-	                                                                      .workers = e->workers,
-	                                                                      .hooks = &engine_wiring_peer_hooks,
-	                                                                      .arg = e });
+	const struct content_sources sources = sources_of(e);
+	const struct peer_group_config config = { .roster = e->roster,
+		                                  .requests = engine_mailbox(e),
+		                                  .index = e->index,
+		                                  .scans = true,
+		                                  .keyless = e->keyless,
+		                                  .sources = sources,
+		                                  .workers = e->workers,
+		                                  .hooks = &engine_wiring_peer_hooks,
+		                                  .seal = e->keys != NULL ? &engine_seal_calls : NULL,
+		                                  .arg = e };
+
+	if (!e->keyless)
+		engine_vaults_start(e, engine_keys_ring(e), &sources, &engine_wiring_peer_hooks);
+	return peer_group_new(e->context->peers, &config);
 }

@@ -121,6 +121,11 @@ void events_unlisten(struct events *e, struct events_listener *l)
 		sweep(e);
 }
 
+uint64_t events_last(const struct events *e)
+{
+	return e->last;
+}
+
 uint64_t events_replay(struct events *e, uint64_t number, events_fn *fn, void *arg)
 {
 	uint64_t oldest = e->last > RING_SIZE ? e->last - RING_SIZE + 1 : 1;

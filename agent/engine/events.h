@@ -30,6 +30,8 @@ typedef void events_fn(void *arg, const struct event *event);
 struct events_listener;
 struct events_listener *events_listen(struct events *e, events_fn *fn, void *arg);
 void events_unlisten(struct events *e, struct events_listener *l);
+/* The number of the newest event; 0: there is none. */
+uint64_t events_last(const struct events *e);
 /* Calls fn for each event after `number` that is still in the ring, oldest first. Returns how many were lost before
  * them. */
 uint64_t events_replay(struct events *e, uint64_t number, events_fn *fn, void *arg);

@@ -300,6 +300,46 @@ static bool folder_is_out(const struct fetch *f, const struct install_batch *b, 
 	       !folder->merged.deleted && (folder->item < b->items || folder->item >= b->items + b->n);
 }
 
+/* All of a folder that moves as a whole, in the order in which they are told on. t and m->gone are still ready. */
+static void batch_add_folder(struct fetch *f, struct install_batch *b, struct ticket *t, struct folder_move *m)
+{
+	struct install_item *item = &b->items[b->n];
+
+	batch_add(f, b, t);
+	item->from = &m->gone->ours;
+	for (; m->n > 0 && (t = f->list[TICKET_READY]) != NULL; m->n--) {
+		if (is_still_ready(f, t))
+			batch_add(f, b, t);
+		else if (f->list[TICKET_READY] == t)
+			ticket_to(f, t, TICKET_READY);
+	}
+	batch_add(f, b, m->gone);
+}
+
+/* What becomes of the first READY ticket with regard to its folder. */
+enum folder_turn { FOLDER_NONE, FOLDER_ADDED, FOLDER_LATER };
+
+static enum folder_turn batch_try_folder(struct fetch *f, struct install_batch *b, struct ticket *t)
+{
+	struct folder_move m = batch_folder(f, t);
+	int64_t due = batch_folder_due(f, t, &m);
+
+	if (m.n == 0)
+		return FOLDER_NONE;
+	if (fetch_now(f) < due) {
+		f->folder_due_ms = due;
+		return FOLDER_LATER;
+	}
+	if (m.gone == NULL || m.n + 2 > b->max)
+		return FOLDER_NONE;
+	if (b->n + m.n + 2 > b->max)
+		return FOLDER_LATER; /* the next batch begins with it */
+	if (!judge_is_current(f, t) || !is_still_ready(f, m.gone))
+		return FOLDER_NONE;
+	batch_add_folder(f, b, t, &m);
+	return FOLDER_ADDED;
+}
+
 static void batch_add_all(struct fetch *f, struct install_batch *b, enum ticket_state state)
 {
 	struct ticket *t;
@@ -307,8 +347,16 @@ static void batch_add_all(struct fetch *f, struct install_batch *b, enum ticket_
 
 	/* Judging may send one to the end of this very list. */
 	while (left-- > 0 && !batch_is_full(b) && (t = f->list[state]) != NULL) {
+		enum folder_turn turn = FOLDER_NONE;
+
 		if (state == TICKET_READY && folder_is_out(f, b, t))
 			return;
+		if (state == TICKET_READY)
+			turn = batch_try_folder(f, b, t);
+		if (turn == FOLDER_LATER)
+			return;
+		if (turn == FOLDER_ADDED)
+			continue;
 		if (is_still_ready(f, t))
 			batch_add(f, b, t);
 		else if (f->list[state] == t)
@@ -355,6 +403,9 @@ static int64_t rmdirs_due(const struct fetch *f)
 int64_t batch_due(const struct fetch *f)
 {
 	int64_t due = quiet_due(f, TICKET_DELETE), rmdirs = rmdirs_due(f);
+
+	if (f->folder_due_ms < due)
+		due = f->folder_due_ms;
 
 	if (f->missing.why != NULL)
 		return f->missing.due_ms;
@@ -419,6 +470,7 @@ void batch_send(struct fetch *f)
 void batch_pump(struct fetch *f)
 {
 	batch_send(f);
+	f->folder_due_ms = INT64_MAX;
 	while (f->started && !f->paused && !f->cleaning && f->batches_out < BATCHES_MAX) {
 		int64_t now = fetch_now(f);
 		bool deletions = now >= quiet_due(f, TICKET_DELETE);

@@ -14,7 +14,9 @@ enum {
 	PATIENCE_MIN_MS = 3000, /* with a carrier; it grows with the time that it takes */
 	PATIENCE_MAX_MS = 20000,
 	HEAD_MIN_MS = 15000, /* one file waits this long, or twice as long as usual, whatever else its carrier brings */
-	RESTS_MS = 10000,    /* no ticket waits for a carrier that let some wait */
+	RESTS_MS = 10000,    /* no ticket waits for a carrier that let some wait; each further time twice as long, */
+	RESTS_TWICE_MAX = 6, /* up to this often */
+	TRUSTED_AFTER = 64,  /* contents in time, after which it is as if it had let none wait */
 	EARLY_MAX = 4 << 20, /* memory for contents that came before their record, */
 	EARLY_MS = 4000,     /* and for how long */
 };
@@ -34,12 +36,14 @@ static void note_pace(struct fetch_peer *p, int64_t took)
 	p->brings_ms = p->brings_ms == 0 ? took + 1 : (7 * p->brings_ms + took + 7) / 8;
 }
 
-/* It brings something after it was given up: it was only late, and the patience too short for its pace. */
+/* It brings something after it was given up: it was only late, and the patience too short for its pace. That
+ * excuses it once. A member that holds back what it is to bring could send a few bytes each time, of anything, and
+ * delay every file by the longest patience. */
 static void was_late(const struct fetch *f, struct fetch_peer *p)
 {
 	int64_t over = fetch_now(f) - p->given_up_ms, ms = patience(f, p);
 
-	if (p->given_up_ms != 0 && over < ms) {
+	if (p->given_up_ms != 0 && over < ms && p->let_wait == 1) {
 		note_pace(p, over + ms);
 		p->rests_ms = 0;
 	}
@@ -165,11 +169,16 @@ void carried_given_up(struct fetch *f, struct fetch_peer *p)
 {
 	carried_rests(f, p);
 	p->given_up_ms = fetch_now(f);
+	if (p->let_wait > 1)
+		p->brings_ms = 0;
 }
 
 void carried_rests(struct fetch *f, struct fetch_peer *p)
 {
-	p->rests_ms = fetch_now(f) + RESTS_MS;
+	p->rests_ms = fetch_now(f) + ((int64_t)RESTS_MS << p->let_wait);
+	if (p->let_wait < RESTS_TWICE_MAX)
+		p->let_wait++;
+	p->in_time = 0;
 }
 
 void carried_bytes(struct fetch *f, struct ticket *t, uint64_t peer, const uint8_t *bytes)
@@ -182,6 +191,8 @@ void carried_bytes(struct fetch *f, struct ticket *t, uint64_t peer, const uint8
 	if (t->awaits != NULL && t->awaits->id == peer) {
 		p->brought_ms = fetch_now(f);
 		note_pace(p, fetch_now(f) - t->since_ms);
+		if (++p->in_time >= TRUSTED_AFTER)
+			p->let_wait = 0;
 	}
 	t->bytes = mem_dup(bytes, n);
 	t->bytes_from = peer;

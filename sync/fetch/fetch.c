@@ -114,6 +114,7 @@ struct fetch *fetch_new(const struct fetch_config *config)
 	f->walk.again_ms = INT64_MAX;
 	f->walk.list_ms = INT64_MAX;
 	f->settled_due_ms = INT64_MAX;
+	f->folder_due_ms = INT64_MAX;
 	f->was_idle = true;
 	f->walk.after = mem_strdup("");
 	f->guard = guard_new(f);

@@ -129,9 +129,13 @@ void fetch_record(struct fetch *f, uint64_t peer, const struct record *theirs, c
  * nothing is asked of others before it has, has left, or lets us wait. */
 void fetch_record_carried(struct fetch *f, uint64_t peer, const struct record *theirs, uint64_t carrier);
 /* A record of a peer that says the same as `ours`, a row that was just read, of what is at the path: where only our
- * row is concerned it becomes at once what both sides come to, and is noted as the peer's. Returns its number then; 0:
- * it was taken like any other record. */
+ * row is concerned it becomes at once what both sides come to, and is noted as the peer's. Returns its number then,
+ * which is the old one if nobody else was ever told of our rows; 0: it was taken like any other record. */
 uint64_t fetch_record_same(struct fetch *f, uint64_t peer, const struct record *ours, const struct record *theirs);
+/* The same for many of our rows at once, by their numbers and those of their twins, as index_join_later() takes them.
+ * True: each became what both sides come to, and keeps its number. False: nothing was done, since something else may be
+ * at work on one of them, or others have to hear of it. */
+bool fetch_records_same(struct fetch *f, uint64_t peer, uint64_t writer, const struct index_pair *pairs, size_t n);
 /* Gives our row, which was just read, another number, under which every peer is told of it. 0, -1. */
 int fetch_tell_again(struct fetch *f, const struct record *ours);
 /* The content of such a file, as any peer brings it: taken if a ticket waits for it or may in a moment, and verified

@@ -7,8 +7,8 @@
  * From the lowest to the highest, none calling a higher one: reason.c, fetch_state.c; ticket_due.c; allowance.c;
  * listed.c; also.c; ticket.c; carried.c; guard_author.c; ticket_end.c; guard_hold.c, judge.c; route.c; carried_turn.c,
  * guard.c, getting.c, folder.c, wants.c; fetch_choices.c;
- * batch_result.c; batch.c; leftovers.c, fetch_record.c, fetch_status.c; fetch.c. Everything runs on the loop's
- * thread. */
+ * batch_result.c, batch_folder.c; batch.c; leftovers.c, fetch_record.c, fetch_status.c; fetch.c. Everything runs on
+ * the loop's thread. */
 #ifndef LANYARD_SYNC_FETCH_INTERNAL_H
 #define LANYARD_SYNC_FETCH_INTERNAL_H
 
@@ -142,6 +142,7 @@ struct fetch_peer {
 	int64_t brought_ms, brings_ms; /* when it last did; how long it took lately, 0: not known */
 	int64_t given_up_ms;           /* when the patience with it ended last, and it has brought nothing since; 0 */
 	int64_t rests_ms;              /* until then nothing waits for it */
+	unsigned let_wait, in_time;    /* how often it let files wait; contents that it has brought in time since */
 	bool mode_known, chooses;      /* it is on demand, or was; as at the last message */
 	uint64_t unstorable; /* the smallest sequence number whose record the index could not store; 0: none */
 	int64_t bare,
@@ -238,6 +239,7 @@ struct fetch {
 
 	struct install_batch *batches; /* that are out */
 	int batches_out;
+	int64_t folder_due_ms;       /* when a folder no longer waits for the rest of its moves; INT64_MAX: none does */
 	int64_t fsync_ns, syncfs_ns; /* what they took lately; 0: not known */
 	bool stopping;               /* nothing is begun any more */
 	struct missing_share missing;

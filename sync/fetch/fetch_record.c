@@ -199,6 +199,22 @@ static bool loses_when_stored(const struct record *theirs, const uint8_t *bytes)
 	return bytes != NULL || record_is(theirs, RECORD_DIR);
 }
 
+static bool note_any_copy(void *arg, const struct record *r)
+{
+	(void)r;
+	*(bool *)arg = true;
+	return false;
+}
+
+/* A file here has the content: most likely it moves, and its old name's deletion is next. */
+static bool has_copy_here(struct fetch *f, const struct record *theirs)
+{
+	bool found = false;
+
+	return record_is(theirs, RECORD_FILE) &&
+	       index_by_content(f->c.index, &theirs->content, note_any_copy, &found) == 0 && found;
+}
+
 /* A ticket for a record that changes the disk, and is wanted. NULL: it is only stored in the index, for later. */
 static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct record *theirs, const uint8_t *bytes,
                                     uint64_t carrier, bool only_meta)
@@ -207,7 +223,7 @@ static struct ticket *record_ticket(struct fetch *f, uint64_t peer, const struct
 	bool hold = f->started && !f->paused &&
 	            f->unstored_bytes <
 	                    (awaits || loses_when_stored(theirs, bytes) ? UNSTORED_BYTES_MAX : UNSTORED_BARE_MAX) &&
-	            (only_meta || awaits || is_complete(theirs, bytes));
+	            (only_meta || awaits || is_complete(theirs, bytes) || has_copy_here(f, theirs));
 	struct record want;
 	struct ticket *t;
 
@@ -356,6 +372,13 @@ static bool is_plain_row(struct fetch *f, const char *path)
 	       !index_is_reader(f->c.index) && !index_is_offered(f->c.index, path);
 }
 
+/* Under a new number, so that whoever was told of our row is told of this too; where only the peer was, which comes to
+ * the same by itself, the number stays, which costs a fourth. */
+static int put_same(struct fetch *f, uint64_t peer, struct record *merged)
+{
+	return index_told_only(f->c.index, peer) ? index_join(f->c.index, merged) : index_put(f->c.index, merged, NULL);
+}
+
 uint64_t fetch_record_same(struct fetch *f, uint64_t peer, const struct record *ours, const struct record *theirs)
 {
 	struct record merged = { 0 };
@@ -367,7 +390,8 @@ uint64_t fetch_record_same(struct fetch *f, uint64_t peer, const struct record *
 		merged.seen = ours->seen;
 		merged.leaving = ours->leaving;
 		merged.via = peer;
-		if (index_put(f->c.index, &merged, NULL) == 0) {
+		merged.seq = ours->seq;
+		if (put_same(f, peer, &merged) == 0) {
 			f->puts++;
 			seq = merged.seq;
 		} else {
@@ -378,6 +402,22 @@ uint64_t fetch_record_same(struct fetch *f, uint64_t peer, const struct record *
 	}
 	fetch_record(f, peer, theirs, NULL, 0, NULL);
 	return 0;
+}
+
+/* is_plain_row() for whatever path, and no hold that a judgement would change. */
+static bool all_rows_are_plain(const struct fetch *f)
+{
+	return f->started && f->tickets == NULL && index_aside_count(f->c.index, ASIDE_READER) == 0 &&
+	       !index_is_reader(f->c.index) && !index_any_offered(f->c.index) && !guard_holds_any(f->guard);
+}
+
+bool fetch_records_same(struct fetch *f, uint64_t peer, uint64_t writer, const struct index_pair *pairs, size_t n)
+{
+	if (!all_rows_are_plain(f) || !index_told_only(f->c.index, peer) ||
+	    index_join_later(f->c.index, peer, writer, pairs, n) <= 0)
+		return false;
+	f->record_came = true;
+	return true;
 }
 
 int fetch_tell_again(struct fetch *f, const struct record *ours)

@@ -38,24 +38,24 @@ static bool folder_note_own(void *arg, const char *path, enum aside_reason why)
 	return !*(bool *)arg;
 }
 
-/* Whether a reader has something of its own in the folder. */
+/* Whether a reader, or one that was a reader when its user made it, has something of its own in the folder. */
 static bool has_own_inside(struct fetch *f, const char *path)
 {
 	bool found = false;
 
-	return index_is_reader(f->c.index) && index_aside_count(f->c.index, ASIDE_READER) > 0 &&
+	return index_aside_count(f->c.index, ASIDE_READER) > 0 &&
 	       index_asides(f->c.index, path, path, OWN_MAX, folder_note_own, &found) >= 0 && found;
 }
 
-/* Whether the reader itself put there what is at this path. */
+/* Whether it put there itself what is at this path. */
 static bool folder_is_own(struct fetch *f, const char *path)
 {
 	enum aside_reason why;
 
-	return index_is_reader(f->c.index) && index_aside_get(f->c.index, path, &why, NULL) > 0 && why == ASIDE_READER;
+	return index_aside_get(f->c.index, path, &why, NULL) > 0 && why == ASIDE_READER;
 }
 
-/* What a reader made keeps t's path from becoming what the group has, here alone: so that is the reader's own too. */
+/* What it made as a reader keeps t's path from becoming what the group has, here alone: so that is its own too. */
 static void folder_stays_own(struct fetch *f, struct ticket *t)
 {
 	ticket_store(f, t);

@@ -318,10 +318,10 @@ void guard_installed(struct fetch *f, struct ticket *t)
 	guard_end_loss(f->guard, t);
 	if (!made)
 		return;
-	if (t->merged.kind == RECORD_FILE)
-		index_by_content(f->c.index, &t->merged.content, note_other, &o);
 	/* A content that was here under another name already is not its author's own, and a held file with it may have
-	 * moved here. */
+	 * moved here. That one that came from another name was here is known. */
+	if (t->merged.kind == RECORD_FILE && (t->from == NULL || guard_holds_any(f->guard)))
+		index_by_content(f->c.index, &t->merged.content, note_other, &o);
 	if (!o.any && t->from == NULL)
 		losses_note_made(author_get(f, guard_author_of(t))->losses, guard_hash(f->guard, t->want.path),
 		                 fetch_now(f));

@@ -36,6 +36,8 @@ void guard_installed(struct fetch *f, struct ticket *t);
 void guard_judges(struct fetch *f, const char *path);
 /* Whether a change of this path is held. */
 bool guard_holds(const struct fetch *f, const char *path);
+/* Whether any path is held. */
+bool guard_holds_any(const struct guard *g);
 /* The author of the content at t's path, and the one that takes it away. */
 struct kept_hands guard_hands(const struct fetch *f, const struct ticket *t);
 

@@ -243,6 +243,15 @@ bool guard_holds(const struct fetch *f, const char *path)
 	return p != NULL;
 }
 
+bool guard_holds_any(const struct guard *g)
+{
+	bool any = false;
+
+	for (int i = 0; i < HOLDS_MAX; i++)
+		any |= g->holds[i].paths != NULL;
+	return any;
+}
+
 /* --- for status and the admin --- */
 
 void fetch_bursts(const struct fetch *f, void (*fn)(void *arg, const struct fetch_burst *b), void *arg)

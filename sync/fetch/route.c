@@ -367,8 +367,10 @@ void route_awaited(struct fetch *f)
 			set_copy_from(t, &copy.row);
 			record_clear(&copy.row);
 			make_ready(f, t);
-		} else {
+		} else if (needs_content(t)) {
 			queue_up(f, t);
+		} else {
+			make_ready(f, t); /* another peer's news brought the bytes meanwhile */
 		}
 	}
 }

@@ -85,17 +85,14 @@ void identity_free(struct identity *id)
 	free(id);
 }
 
-/* The file is written before the key is used: an agent that could not store its key would have another identity at
- * its next start. */
-static struct identity *make_file(int home_dirfd, char **why)
+int identity_save(const struct identity *id, int home_dirfd, char **why)
 {
-	struct identity *self = identity_new();
 	BIO *pem = BIO_new(BIO_s_mem());
 	char *text = NULL;
 	long n;
 	int rc;
 
-	if (pem == NULL || PEM_write_bio_PrivateKey(pem, self->key, NULL, NULL, 0, NULL, NULL) != 1)
+	if (pem == NULL || PEM_write_bio_PrivateKey(pem, id->key, NULL, NULL, 0, NULL, NULL) != 1)
 		give_up("write a key");
 	n = BIO_get_mem_data(pem, &text);
 	rc = fs_write_file(home_dirfd, KEY_FILE, text, (size_t)n, 0600);
@@ -106,7 +103,16 @@ static struct identity *make_file(int home_dirfd, char **why)
 		                  strerror(errno));
 	OPENSSL_cleanse(text, (size_t)n);
 	BIO_free(pem);
-	if (rc == 0)
+	return rc;
+}
+
+/* The file is written before the key is used: an agent that could not store its key would have another identity at
+ * its next start. */
+static struct identity *make_file(int home_dirfd, char **why)
+{
+	struct identity *self = identity_new();
+
+	if (identity_save(self, home_dirfd, why) == 0)
 		return self;
 	identity_free(self);
 	return NULL;

@@ -16,6 +16,8 @@ struct evp_pkey_st;
 /* Reads home's key.pem, or makes it when there is none. NULL with *why (fresh text that names the file and the
  * cure) when it cannot be read, is not an Ed25519 key, or others may read it (the mode must be 0600 or less). */
 struct identity *identity_open(int home_dirfd, char **why);
+/* Writes home's key.pem, in place of one that is there. -1 with *why. */
+int identity_save(const struct identity *id, int home_dirfd, char **why);
 /* A fresh one, in memory only (tests, invites). */
 struct identity *identity_new(void);
 /* From a 32-byte private seed (invites). */

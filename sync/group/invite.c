@@ -13,6 +13,10 @@
 
 static const char prefix[] = "lanyard1-";
 
+/* What stands behind all else in the token of a sealed group. Versions of before sealed groups take it for the token of
+ * another version; the group's ID says it to all others. */
+enum { TOKEN_SEALED = 1 };
+
 enum { PREFIX_LEN = sizeof(prefix) - 1, CHECKSUM_LEN = 4, TOKEN_BYTES_MAX = (INVITE_TOKEN_MAX - PREFIX_LEN) * 3 / 4 };
 
 static const int64_t expires_max = (int64_t)1 << 40;
@@ -59,6 +63,7 @@ int invite_make(struct invite *invite, const struct roster *r, const struct iden
 	invite->group = *roster_group(r);
 	snprintf(invite->group_name, sizeof(invite->group_name), "%s", roster_name(r));
 	invite->role = role;
+	invite->sealed = roster_sealed(r);
 	invite->expires_s = expires_s;
 	invite->uses = uses;
 	invite->nmarks = roster_marks(r, invite->marks);
@@ -95,7 +100,7 @@ static void append_short(struct bytes *b, const char *text)
 /* Addresses that would make the token too long are left out: they are only hints. */
 static void append_addresses(struct bytes *b, const struct invite *invite)
 {
-	struct bytes list = BYTES_INIT(TOKEN_BYTES_MAX - CHECKSUM_LEN - 1 - b->len);
+	struct bytes list = BYTES_INIT(TOKEN_BYTES_MAX - CHECKSUM_LEN - 1 - invite->sealed - b->len);
 	uint8_t n = 0;
 
 	for (size_t i = 0; i < invite->naddresses && i < INVITE_MAX_ADDRESSES; i++) {
@@ -135,6 +140,8 @@ char *invite_token(const struct invite *invite)
 	append_short(&b, invite->group_name);
 	append_marks(&b, invite);
 	append_addresses(&b, invite);
+	if (invite->sealed)
+		bytes_append_u8(&b, TOKEN_SEALED);
 	sha256(hash, b.p, b.len);
 	bytes_append(&b, hash, CHECKSUM_LEN);
 	memcpy(token, prefix, PREFIX_LEN);
@@ -219,6 +226,9 @@ static int read_token(struct invite *invite, const uint8_t *p, size_t n)
 	invite->role = (enum role)role;
 	invite->expires_s = (int64_t)expires;
 	if (read_marks(invite, &r) < 0 || read_addresses(invite, &r) < 0)
+		return -1;
+	invite->sealed = reader_left(&r) > 0;
+	if (invite->sealed && reader_u8(&r) != TOKEN_SEALED)
 		return -1;
 	return r.bad || reader_left(&r) != 0 ? -1 : 0;
 }

@@ -30,6 +30,7 @@ struct invite {
 		[SIGNATURE_LEN]; /* the issuer's, over all of the above except seed (its public key instead) and name */
 	char addresses[INVITE_MAX_ADDRESSES][INVITE_ADDRESS_MAX]; /* HOST:PORT hints */
 	size_t naddresses;
+	bool sealed;                                 /* the group is; nothing is decided by this (see invite.c) */
 	struct roster_mark marks[ROSTER_MAX_OWNERS]; /* what a roster must show to be believed */
 	size_t nmarks;
 };

@@ -12,6 +12,7 @@ static const struct {
 	                 { [RIGHT_TAKE_PART] = true,
 	                   [RIGHT_READ] = true,
 	                   [RIGHT_WRITE] = true,
+	                   [RIGHT_KEYS] = true,
 	                   [RIGHT_ADMIT] = true,
 	                   [RIGHT_INVITE] = true,
 	                   [RIGHT_OWN] = true } },
@@ -19,8 +20,9 @@ static const struct {
 	                  { [RIGHT_TAKE_PART] = true,
 	                    [RIGHT_READ] = true,
 	                    [RIGHT_WRITE] = true,
+	                    [RIGHT_KEYS] = true,
 	                    [RIGHT_ADMIT] = true } },
-	[ROLE_READER] = { "reader", { [RIGHT_TAKE_PART] = true, [RIGHT_READ] = true } },
+	[ROLE_READER] = { "reader", { [RIGHT_TAKE_PART] = true, [RIGHT_READ] = true, [RIGHT_KEYS] = true } },
 	[ROLE_VAULT] = { "vault", { [RIGHT_TAKE_PART] = true, [RIGHT_STORE] = true } },
 };
 

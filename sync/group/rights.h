@@ -24,6 +24,7 @@ enum right {
 	RIGHT_TAKE_PART, /* to connect, and to exchange the roster and addresses: to be in the group at all */
 	RIGHT_READ,      /* to be sent records and content that it can read */
 	RIGHT_WRITE,     /* to bring records that change what others have */
+	RIGHT_KEYS,      /* to hold the keys of a sealed group */
 	RIGHT_STORE,     /* to be sent sealed content, which it keeps for others */
 	RIGHT_ADMIT,     /* to let in the bearer of an invite */
 	RIGHT_INVITE,    /* to sign invites */

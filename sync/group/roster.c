@@ -29,6 +29,7 @@ void roster_free(struct roster *r)
 
 	if (r == NULL)
 		return;
+	roster_generations_clear(r);
 	HASH_ITER(hh, r->items, it, tmp)
 		item_remove(r, it);
 	free(r->view->members);
@@ -111,8 +112,8 @@ static struct roster_item *item_new(struct roster *r, const uint8_t *entry, size
 	if (it->e.kind == ENTRY_JOIN)
 		it->issuer = agent_hold(r, &it->e.issuer);
 	/* JOINs come last: a search for what defeats an addition ends at the first of them, since there may be
-	 * many. */
-	if (it->e.kind == ENTRY_JOIN)
+	 * many. Generations stay in the order in which they came. */
+	if (it->e.kind == ENTRY_JOIN || it->e.kind == ENTRY_GEN)
 		DL_APPEND2(it->target->about, it, target_prev, target_next);
 	else
 		DL_PREPEND2(it->target->about, it, target_prev, target_next);
@@ -140,13 +141,13 @@ static void item_remove(struct roster *r, struct roster_item *it)
 }
 
 /* Of one signer, kind and subject only the entry with the greatest number is kept, so that an older one cannot be
- * brought back. False when e is not that one. Admissions have no number: each is kept. */
+ * brought back. False when e is not that one. Admissions and generations have no number: each is kept. */
 static bool replace_older(struct roster *r, const struct roster_entry *e, const uint8_t hash[HASH_LEN])
 {
 	struct roster_agent *a = roster_agent_find(r, &e->target);
 	struct roster_item *old;
 
-	if (a == NULL || e->kind == ENTRY_JOIN)
+	if (a == NULL || e->kind == ENTRY_JOIN || e->kind == ENTRY_GEN)
 		return true;
 	DL_FOREACH2(a->about, old, target_next) {
 		if (old->e.kind == e->kind && old->e.abandon == e->abandon &&
@@ -177,6 +178,12 @@ bool roster_knows(const struct roster *r, const uint8_t *entry, size_t n)
 	return item_find(r, hash) != NULL;
 }
 
+/* Kinds that only sealed groups have. Before the founding entry is here, nobody knows whether the group is one. */
+static bool is_of_sealed(const struct roster_entry *e)
+{
+	return e->kind == ENTRY_GEN || e->kind == ENTRY_BOX;
+}
+
 /* An older statement of the same signer about the same subject is dropped here, so the set does not grow with
  * repetition. */
 enum roster_add roster_insert(struct roster *r, uint64_t bringer, const uint8_t *entry, size_t n, bool keep)
@@ -185,7 +192,8 @@ enum roster_add roster_insert(struct roster *r, uint64_t bringer, const uint8_t 
 	uint8_t hash[HASH_LEN];
 	struct roster_item *it;
 
-	if (roster_entry_parse(&e, entry, n) < 0 || !group_id_equal(&e.group, &r->group))
+	if (roster_entry_parse(&e, entry, n) < 0 || !group_id_equal(&e.group, &r->group) ||
+	    (is_of_sealed(&e) && r->founding != NULL && !roster_sealed(r)))
 		return ROSTER_BAD;
 	sha256(hash, entry, n);
 	if (item_find(r, hash) != NULL || !replace_older(r, &e, hash))
@@ -228,27 +236,12 @@ enum roster_add roster_add(struct roster *r, const uint8_t *entry, size_t n)
 
 /* --- what does not count --- */
 
-/* Entries of one bringer that never counted. */
-struct roster_bringer {
-	uint64_t id; /* key */
-	size_t n;
-	UT_hash_handle hh;
-};
+enum use { COUNTS, WAITS, PAST_WORD, PAST_JOIN, PAST_GEN, USES };
 
-static struct roster_bringer *roster_bringer_of(struct roster_bringer **all, uint64_t id)
-{
-	struct roster_bringer *b;
-
-	HASH_FIND(hh, *all, &id, sizeof(id), b);
-	if (b == NULL) {
-		b = MEM_NEW(struct roster_bringer);
-		b->id = id;
-		HASH_ADD(hh, *all, id, sizeof(b->id), b);
-	}
-	return b;
-}
-
-enum use { COUNTS, WAITS, PAST_WORD, PAST_JOIN };
+static const size_t use_max[USES] = { [WAITS] = ROSTER_MAX_WAITING,
+	                              [PAST_WORD] = ROSTER_MAX_PAST,
+	                              [PAST_JOIN] = ROSTER_MAX_PAST_JOINS,
+	                              [PAST_GEN] = ROSTER_MAX_PAST_GENS };
 
 static enum use use_of(const struct roster_item *it)
 {
@@ -256,38 +249,73 @@ static enum use use_of(const struct roster_item *it)
 		return COUNTS;
 	if (!it->was_valid)
 		return WAITS;
-	return it->e.kind == ENTRY_JOIN || it->e.kind == ENTRY_LEAVE ? PAST_JOIN : PAST_WORD;
+	if (it->e.kind == ENTRY_GEN)
+		return PAST_GEN;
+	return it->e.kind == ENTRY_JOIN || it->e.kind == ENTRY_LEAVE || it->e.kind == ENTRY_BOX ? PAST_JOIN : PAST_WORD;
+}
+
+/* How many entries of a use there are because of one agent: of those that wait its bringer, of past generations its
+ * signer. */
+struct roster_share {
+	struct {
+		uint64_t id;
+		uint64_t use;
+	} key;
+	size_t n;
+	UT_hash_handle hh;
+};
+
+/* NULL: of this use nobody has a share. */
+static struct roster_share *roster_share_of(struct roster_share **all, const struct roster_item *it)
+{
+	enum use use = use_of(it);
+	struct roster_share *s, key = { .key = { .use = use } };
+
+	if (use != WAITS && use != PAST_GEN)
+		return NULL;
+	key.key.id = use == WAITS ? it->bringer : agent_id_short(&it->e.signer);
+	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): all of the key is set above */
+	HASH_FIND(hh, *all, &key.key, sizeof(key.key), s);
+	if (s == NULL) {
+		s = MEM_NEW(struct roster_share);
+		s->key = key.key;
+		HASH_ADD(hh, *all, key, sizeof(s->key), s);
+	}
+	return s;
+}
+
+static bool is_too_much(const struct roster_share *s, enum use use)
+{
+	return s != NULL && s->n > (use == WAITS ? BRINGER_MAX_WAITING : SIGNER_MAX_PAST_GENS);
 }
 
 /* Of the entries that do not count the oldest goes first; the hash keeps them in the order in which they came. */
 static void throw_away(struct roster *r)
 {
-	size_t n[] = { 0, 0, 0, 0 };
-	static const size_t max[] = { [WAITS] = ROSTER_MAX_WAITING,
-		                      [PAST_WORD] = ROSTER_MAX_PAST,
-		                      [PAST_JOIN] = ROSTER_MAX_PAST_JOINS };
-	struct roster_bringer *bringers = NULL, *b, *b_tmp;
+	size_t n[USES] = { 0 };
+	struct roster_share *shares = NULL, *s, *s_tmp;
 	struct roster_item *it, *tmp;
 
 	HASH_ITER(hh, r->items, it, tmp) {
 		n[use_of(it)]++;
-		if (use_of(it) == WAITS)
-			roster_bringer_of(&bringers, it->bringer)->n++;
+		s = roster_share_of(&shares, it);
+		if (s != NULL)
+			s->n++;
 	}
 	HASH_ITER(hh, r->items, it, tmp) {
 		enum use use = use_of(it);
 
-		b = use == WAITS ? roster_bringer_of(&bringers, it->bringer) : NULL;
-		if (use == COUNTS || (n[use] <= max[use] && (b == NULL || b->n <= BRINGER_MAX_WAITING)))
+		s = roster_share_of(&shares, it);
+		if (use == COUNTS || (n[use] <= use_max[use] && !is_too_much(s, use)))
 			continue;
 		n[use]--;
-		if (b != NULL)
-			b->n--;
+		if (s != NULL)
+			s->n--;
 		item_remove(r, it);
 	}
-	HASH_ITER(hh, bringers, b, b_tmp) {
-		HASH_DEL(bringers, b);
-		free(b);
+	HASH_ITER(hh, shares, s, s_tmp) {
+		HASH_DEL(shares, s);
+		free(s);
 	}
 }
 
@@ -309,11 +337,12 @@ bool roster_settle(struct roster *r)
 	return changed;
 }
 
-bool roster_is_admission(const uint8_t *entry, size_t n)
+bool roster_is_repeatable(const uint8_t *entry, size_t n)
 {
 	struct roster_entry e;
 
-	return roster_entry_parse(&e, entry, n) == 0 && e.kind == ENTRY_JOIN;
+	return roster_entry_parse(&e, entry, n) == 0 &&
+	       (e.kind == ENTRY_JOIN || e.kind == ENTRY_GEN || e.kind == ENTRY_BOX);
 }
 
 bool roster_counts(const struct roster *r, const uint8_t *entry, size_t n)

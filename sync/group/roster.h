@@ -25,11 +25,14 @@ enum {
 	ROSTER_MAX_OWNERS = 16,      /* whose statements are heard */
 	ROSTER_CONFIRM_AT_ONCE = 32, /* by roster_do_duty() */
 	GROUP_NAME_MAX = 64,
-	MEMBER_NAME_MAX = 64
+	MEMBER_NAME_MAX = 64,
+	BOX_KEY_LEN = 32, /* X25519, public */
 };
 
 struct roster;
 struct invite;
+struct generation;
+struct generation_judgement;
 
 /* Group names: 1 to GROUP_NAME_MAX bytes of printable UTF-8 without '/', spaces at the ends, or control characters. */
 bool roster_name_valid(const char *name);
@@ -74,8 +77,9 @@ bool roster_knows(const struct roster *r, const uint8_t *entry, size_t n);
 enum roster_add roster_put(struct roster *r, uint64_t bringer, const uint8_t *entry, size_t n);
 /* Judges the entries that were put. True when what counts has changed. */
 bool roster_settle(struct roster *r);
-/* Whether a well-formed entry is a member's admission of an agent that came by an invite. */
-bool roster_is_admission(const uint8_t *entry, size_t n);
+/* Whether a well-formed entry is of a kind of which any member can sign as many as it likes, each in another's place or
+ * beside it: an admission by an invite, a generation, a box key. */
+bool roster_is_repeatable(const uint8_t *entry, size_t n);
 bool roster_counts(const struct roster *r, const uint8_t *entry, size_t n);
 /* Calls fn for every entry that others need since the last call, or since the file was loaded: others are to be
  * told these. */
@@ -119,6 +123,25 @@ size_t roster_marks(const struct roster *r, struct roster_mark marks[ROSTER_MAX_
 /* Whether the roster shows at least as much of each owner: a statement of at least this number, and all statements that
  * the owner's last one covers. */
 bool roster_shows(const struct roster *r, const struct roster_mark *marks, size_t n);
+/* The same for marks that may be years old, those of a key file: also of owners that are silenced, since what they
+ * removed stays removed. Nothing is asked of an owner that does not speak in this roster, since members need not have
+ * its statements. So an agent is not kept out by old marks. A roster that leaves out the statement that made somebody
+ * an owner cannot show all that its maker has said, and so on up to the founder; nor can one in which a former owner
+ * puts down the one that removed it, unless by the rules it stays. */
+size_t roster_lasting_marks(const struct roster *r, struct roster_mark marks[ROSTER_MAX_OWNERS]);
+bool roster_still_shows(const struct roster *r, const struct roster_mark *marks, size_t n);
+
+/* What a roster has heard that may end somebody's right to keys: so that another one can tell whether it has heard as
+ * much. A mark of each owner that spoke, with the number of its last statement, if all that this one covers are here;
+ * if not, of each exit that it signed, with ROSTER_SAID. A mark of each agent that left and may not hold keys now, with
+ * ROSTER_LEFT and the number of its leave. At most ROSTER_HEARD_MAX; fresh, the caller frees. */
+#define ROSTER_LEFT (UINT64_C(1) << 63)
+#define ROSTER_SAID (UINT64_C(1) << 62)
+enum { ROSTER_HEARD_MAX = 4096 };
+struct roster_mark *roster_heard(const struct roster *r, size_t *n);
+/* Whether this roster has heard at least as much. Marks of owners that do not speak here say nothing: whoever made them
+ * owners has a mark as well. Nor do those of agents that may not hold keys here either. */
+bool roster_has_heard(const struct roster *r, const struct roster_mark *marks, size_t n);
 
 /* Our own leave: signs an entry that ends our membership and appends its bytes to out. abandon: leave even if no
  * owner is left then (otherwise the last owner's leave does not count). -1 when we are not a member, it does not
@@ -176,6 +199,33 @@ void roster_invite_users(const struct roster *r, const struct agent_id *invite,
  * note is in the roster afterwards, to be gossiped. An owner has INVITE_SLOTS notes: a further one takes the place of
  * one whose invite is over, or of the oldest. -1: self is not an owner. */
 int roster_note_invite(struct roster *r, const struct identity *self, const struct invite *invite, int64_t now_s);
+
+/* --- generations of a sealed group: roster_generations.c --- */
+
+/* The judgement of its generations (generation.h), as of the last roster_settle() and until the next change. NULL: the
+ * group is not sealed, or its founding entry is not here yet. */
+const struct generation_judgement *roster_generations(const struct roster *r);
+/* The first generation: the founder's own, without parents; it stays the first, whatever follows. NULL: not here. */
+const struct generation *roster_first_generation(const struct roster *r);
+/* generation_rank() of this agent among all writers. */
+size_t roster_generation_rank(const struct roster *r, const struct agent_id *self);
+/* Whether the agent itself signed one of the exits that g covers. */
+bool roster_generation_answers(const struct roster *r, const struct generation *g, const struct agent_id *self);
+/* What the agent may sign as: see generation.h. False: it is not a writer. */
+bool roster_generation_writer(const struct roster *r, const struct agent_id *id, bool *owner);
+
+/* Its keys: roster_keys.c. */
+
+/* The box key of an agent that may hold keys. -1: it may not, or it has not said its key. */
+int roster_box(const struct roster *r, const struct agent_id *id, uint8_t key[BOX_KEY_LEN]);
+
+/* Appends a generation to out, signed by self; sets its signer and name. The roster does not have it yet: its secret
+ * has to be stored first, then roster_add() follows. -1: out is full, or g is not in one form. */
+int roster_sign_generation(const struct roster *r, const struct identity *self, struct generation *g, int64_t now_s,
+                           struct bytes *out);
+/* Signs an agent's word for its own box key, which secrets are sent to; it is in the roster afterwards, to be gossiped.
+ * -1: self may hold no keys of this group, or the roster has a later word of it. */
+int roster_sign_box(struct roster *r, const struct identity *self, const uint8_t key[BOX_KEY_LEN], int64_t now_s);
 
 /* --- agents that are not members: roster_outside.c --- */
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/sha256.h"
+#include "sync/group/generation_entry.h"
 #include "sync/group/roster_internal.h"
 
 enum { SIGNED_TAIL = PUBLIC_KEY_LEN + SIGNATURE_LEN };
@@ -245,11 +246,33 @@ static void read_note(struct reader *r, struct roster_entry *e)
 	name_invite(e, key, issuer_key);
 }
 
+/* It is about the group, so that all generations are in one list. */
+static void read_gen(struct reader *r, struct roster_entry *e)
+{
+	struct generation g;
+
+	entry_read_group(r, e);
+	e->time_s = read_time(r);
+	e->said = r->p;
+	generation_entry_read(r, &g);
+	e->said_n = (size_t)(r->p - e->said);
+	memcpy(e->target.b, e->group.b, sizeof(e->target.b));
+}
+
+static void read_box(struct reader *r, struct roster_entry *e)
+{
+	entry_read_group(r, e);
+	e->time_s = read_time(r);
+	e->number = (uint64_t)e->time_s;
+	e->said = reader_take(r, BOX_KEY_LEN);
+	e->said_n = BOX_KEY_LEN;
+}
+
 /* By kind. Each reads up to the signer's key. */
 static void (*const read_body[])(struct reader *r, struct roster_entry *e) = {
 	[ENTRY_FOUND] = read_found,   [ENTRY_ADD] = read_add,     [ENTRY_JOIN] = read_join,
 	[ENTRY_REMOVE] = read_remove, [ENTRY_LEAVE] = read_leave, [ENTRY_REVOKE] = read_remove,
-	[ENTRY_INVITE] = read_note,
+	[ENTRY_INVITE] = read_note,   [ENTRY_GEN] = read_gen,     [ENTRY_BOX] = read_box,
 };
 
 static int read_start(struct reader *r, struct roster_entry *e)
@@ -260,7 +283,7 @@ static int read_start(struct reader *r, struct roster_entry *e)
 	format = reader_u8(r);
 	kind = reader_u8(r);
 	/* A founding entry's bytes are the group's name, and have never changed. */
-	if (format < 1 || format > 2 || kind < ENTRY_FOUND || kind > (format == 1 ? ENTRY_REMOVE : ENTRY_INVITE) ||
+	if (format < 1 || format > 2 || kind < ENTRY_FOUND || kind > (format == 1 ? ENTRY_REMOVE : ENTRY_BOX) ||
 	    (format == 2 && kind == ENTRY_FOUND))
 		return -1;
 	e->format = format;
@@ -273,7 +296,7 @@ static int about_itself(struct roster_entry *e)
 {
 	bool self = agent_id_equal(&e->target, &e->signer);
 
-	if (e->kind == ENTRY_FOUND || e->kind == ENTRY_LEAVE) {
+	if (e->kind == ENTRY_FOUND || e->kind == ENTRY_LEAVE || e->kind == ENTRY_BOX) {
 		e->target = e->signer;
 		return 0;
 	}

@@ -9,6 +9,8 @@
  *   roster_proof.c                         entries with those that give them their authority; credentials
  *   roster_outside.c                       why an agent is not a member, and the proof of it
  *   roster_invites.c                       the invites that it knows of
+ *   roster_generations.c                   which generations and box keys of a sealed group count
+ *   roster_keys.c                          whom keys may be sent to; what this agent signs of them
  *   roster_statements.c                    how complete an owner's statements are
  *   roster_sign.c                          what this agent signs
  *   roster_name.c                          which names a group may have */
@@ -17,6 +19,7 @@
 
 #include <uthash.h>
 
+#include "sync/group/generation.h"
 #include "sync/group/invite.h"
 #include "sync/group/roster.h"
 
@@ -36,6 +39,8 @@ enum {
 	ROSTER_MAX_WAITING = 1024,   /* of all */
 	ROSTER_MAX_PAST = 4096,      /* owners' statements that once counted */
 	ROSTER_MAX_PAST_JOINS = 512, /* entries of other signers that once counted */
+	ROSTER_MAX_PAST_GENS = 4096, /* generations that were once in effect, of all; */
+	SIGNER_MAX_PAST_GENS = 1024, /* of one signer */
 };
 
 /* --- roster_entry.c, roster_write.c: entries as bytes. Pure. --- */
@@ -47,7 +52,10 @@ enum entry_kind {
 	ENTRY_REMOVE = 4,
 	ENTRY_LEAVE = 5,
 	ENTRY_REVOKE = 6,
-	ENTRY_INVITE = 7
+	ENTRY_INVITE = 7,
+	/* Of sealed groups alone. */
+	ENTRY_GEN = 8,
+	ENTRY_BOX = 9
 };
 enum { ENTRY_HIDDEN = 1, ENTRY_SEALED = 2 };
 
@@ -56,10 +64,10 @@ struct roster_entry {
 	enum entry_kind kind;
 	int format;                 /* 1: as lanyard 0.1.0 wrote it */
 	struct group_id group;      /* FOUND: its own hash */
-	uint64_t number;            /* not JOIN: of the signer's acts; format 1: its date */
+	uint64_t number;            /* not JOIN, GEN: of the signer's acts; format 1, BOX: its date */
 	const uint8_t *statements;  /* ADD, REMOVE, REVOKE: the signer's statements; NULL in format 1 */
 	int64_t time_s;             /* for people; JOIN: when it was admitted */
-	struct agent_id target;     /* the agent it is about; REVOKE: the invite; INVITE: the slot */
+	struct agent_id target;     /* the agent it is about; REVOKE: the invite; INVITE: the slot; GEN: the group */
 	struct agent_id signer;     /* JOIN: the agent that admitted */
 	enum role role;             /* FOUND: owner; JOIN, INVITE: the invite's; REMOVE, LEAVE, REVOKE: none */
 	const uint8_t *member_name; /* FOUND, ADD, JOIN */
@@ -76,6 +84,8 @@ struct roster_entry {
 	uint32_t uses;          /* JOIN, INVITE: by how many agents the invite may be used */
 	int64_t expires_s;      /* JOIN, INVITE */
 	const uint8_t *binding; /* JOIN: of the connection it came by */
+	const uint8_t *said;    /* GEN, BOX: what comes between the time and the signer's key, */
+	size_t said_n;          /* the bytes of generation_entry.h, or a key */
 };
 
 /* -1 unless the bytes are exactly one well-formed entry. Does not check signatures. */
@@ -121,6 +131,12 @@ int roster_entry_revoke(struct bytes *out, const struct identity *owner, const s
                         const struct roster_statement *statement, const struct agent_id *invite);
 /* An owner's note of an invite of its own, in one of its INVITE_SLOTS slots. */
 int roster_entry_invite(struct bytes *out, const struct identity *owner, const struct invite_note *note);
+/* A generation; -1 also when g is not in one form. g->signer and g->name are set. */
+int roster_entry_gen(struct bytes *out, const struct identity *signer, const struct group_id *group,
+                     struct generation *g, int64_t time_s);
+/* The signer's box key. */
+int roster_entry_box(struct bytes *out, const struct identity *signer, const struct group_id *group,
+                     const uint8_t key[BOX_KEY_LEN], int64_t time_s);
 int roster_entry_leave(struct bytes *out, const struct identity *signer, const struct group_id *group, uint64_t number,
                        bool abandon, int64_t time_s);
 int roster_entry_request(struct bytes *out, const struct invite *invite, const struct identity *joiner,
@@ -159,6 +175,7 @@ struct roster_item {
 	bool sure;                   /* JOIN: an owner has added its subject since */
 	bool spared; /* it made an owner of the agent that removed its signer, so it counts all the same */
 	bool marked; /* a mark for searches: roster_credential(), and chains in roster_speak.c */
+	bool proved; /* GEN: it was found to say the truth about its ancestors */
 	struct roster_item *target_prev, *target_next;
 	struct roster_item *signer_prev, *signer_next;
 	struct roster_item *valid_prev, *valid_next; /* in roster.valid */
@@ -196,6 +213,17 @@ struct view {
 	size_t n;
 };
 
+/* Of a sealed group, as of the last judgement. */
+struct roster_generations {
+	struct generation *gens;    /* owned; ngens, of items[] */
+	struct roster_item **items; /* owned */
+	bool *proved;               /* owned */
+	size_t ngens;
+	uint8_t (*exits)[HASH_LEN]; /* owned */
+	size_t nexits;
+	struct generation_judgement *j; /* owned; NULL: the group is not known to be sealed */
+};
+
 struct roster {
 	struct group_id group;
 	struct roster_item *founding; /* NULL: not here yet */
@@ -211,6 +239,7 @@ struct roster {
 	bool put;          /* entries were put since then */
 	bool damaged;      /* its file was */
 	struct view *view; /* owned */
+	struct roster_generations generations;
 };
 
 /* roster.c */
@@ -250,6 +279,14 @@ void roster_speak(struct roster *r);
 /* --- roster_judge.c --- */
 /* Judges all entries again: sets what counts. */
 void roster_judge(struct roster *r);
+
+/* --- roster_generations.c --- */
+/* The last step of the judgement: which generations and box keys count, in a sealed group. */
+void roster_generations_judge(struct roster *r);
+/* Whether an entry, if it counts, may end somebody's right to keys. */
+bool roster_generations_exit(const struct roster_entry *e);
+/* Forgets its result: entries that it refers to may go. */
+void roster_generations_clear(struct roster *r);
 
 /* --- roster_view.c --- */
 const struct view *roster_view(const struct roster *r);

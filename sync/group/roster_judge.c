@@ -13,7 +13,8 @@
  *    that an owner has added since first, then by hash; while the invite has uses left and the admitter is below
  *    its bound. What is passed over uses nothing up.
  * 4. Leaves count of whoever had been added: first those that abandon the group, then juniors' first; the last
- *    owner's only when the group is abandoned. */
+ *    owner's only when the group is abandoned.
+ * 5. In a sealed group: generations, and the box keys of those who may hold keys (roster_generations.c). */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -213,6 +214,7 @@ void roster_judge(struct roster *r)
 	struct roster_item *it, *tmp;
 	struct roster_agent *a, *a_tmp;
 
+	roster_generations_clear(r);
 	r->view->fresh = false;
 	r->valid = NULL;
 	r->nspeakers = r->nsilenced = r->npardons = 0;
@@ -228,4 +230,5 @@ void roster_judge(struct roster *r)
 	roster_speak(r);
 	admit(r);
 	leave(r);
+	roster_generations_judge(r);
 }

@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/sha256.h"
+#include "sync/group/generation_entry.h"
 #include "sync/group/roster_internal.h"
 
 enum { FORMAT_FOUND = 1, FORMAT = 2 };
@@ -143,6 +145,38 @@ int roster_entry_leave(struct bytes *out, const struct identity *signer, const s
 	bytes_append_u64(&b, number);
 	bytes_append_u64(&b, (uint64_t)time_s);
 	bytes_append_u8(&b, abandon);
+	return write_end(out, &b, signer);
+}
+
+int roster_entry_gen(struct bytes *out, const struct identity *signer, const struct group_id *group,
+                     struct generation *g, int64_t time_s)
+{
+	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
+	size_t at = out->len;
+
+	write_begin(&b, ENTRY_GEN);
+	bytes_append(&b, group->b, sizeof(group->b));
+	bytes_append_u64(&b, (uint64_t)time_s);
+	if (generation_entry_write(&b, g) < 0) {
+		bytes_free(&b);
+		return -1;
+	}
+	if (write_end(out, &b, signer) < 0)
+		return -1;
+	g->signer = *identity_id(signer);
+	sha256(g->name, out->p + at, out->len - at);
+	return 0;
+}
+
+int roster_entry_box(struct bytes *out, const struct identity *signer, const struct group_id *group,
+                     const uint8_t key[BOX_KEY_LEN], int64_t time_s)
+{
+	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
+
+	write_begin(&b, ENTRY_BOX);
+	bytes_append(&b, group->b, sizeof(group->b));
+	bytes_append_u64(&b, (uint64_t)time_s);
+	bytes_append(&b, key, BOX_KEY_LEN);
 	return write_end(out, &b, signer);
 }
 

@@ -5,9 +5,11 @@
  * has to be small, which is rare below the average size and likely above it. */
 #include "sync/hash/chunk.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cpu.h"
+#include "base/mem.h"
 #include "sync/hash/chunk_find.h"
 
 uint8_t chunk_log2(int64_t size, uint8_t previous)
@@ -107,3 +109,44 @@ size_t chunk_feed(struct chunk_stream *s, const uint8_t *p, size_t n, bool *cut)
 	s->len += (uint32_t)n;
 	return n;
 }
+
+/* --- for those who cut by any rule --- */
+
+static size_t plain_max(const struct chunk_rule *rule, uint8_t avg_log2)
+{
+	(void)rule;
+	return chunk_max(avg_log2);
+}
+
+static void *plain_start(const struct chunk_rule *rule, uint8_t avg_log2)
+{
+	struct chunk_stream *s = MEM_NEW(struct chunk_stream);
+
+	(void)rule;
+	s->avg_log2 = avg_log2;
+	return s;
+}
+
+static size_t plain_feed(void *state, const uint8_t *p, size_t n, bool *cut)
+{
+	return chunk_feed(state, p, n, cut);
+}
+
+static void plain_restart(void *state)
+{
+	struct chunk_stream *s = state;
+
+	s->len = 0;
+}
+
+/* A guess that is one block early comes right for three segments of five in random bytes; more would cost more than
+ * the repairs it saves. */
+const struct chunk_rule chunk_plain = {
+	.guess = 1,
+	.segment = 16,
+	.max = plain_max,
+	.start = plain_start,
+	.stop = free,
+	.feed = plain_feed,
+	.restart = plain_restart,
+};

@@ -31,4 +31,22 @@ struct chunk_stream {
  * stream begins the next one. Pieces of 64 KiB and more are searched at full speed. */
 size_t chunk_feed(struct chunk_stream *s, const uint8_t *p, size_t n, bool *cut);
 
+/* A way of cutting, for whoever does not care which. All agents of a group have the same one. */
+struct chunk_rule {
+	/* Of a file that is cut in segments (sync/hash/hash_large.c), counted in largest blocks: how far before a
+	 * segment one has to begin so that the cuts are probably the true ones when it is reached, and its length. */
+	uint16_t guess, segment;
+	/* The largest block; a run of one byte is cut there. */
+	size_t (*max)(const struct chunk_rule *rule, uint8_t avg_log2);
+	/* A state at the beginning of a block; stop() frees it. A worker has one of its own. */
+	void *(*start)(const struct chunk_rule *rule, uint8_t avg_log2);
+	void (*stop)(void *state);
+	/* As chunk_feed(). */
+	size_t (*feed)(void *state, const uint8_t *p, size_t n, bool *cut);
+	/* Forgets the block that was begun. */
+	void (*restart)(void *state);
+};
+/* The above, for groups without keys. */
+extern const struct chunk_rule chunk_plain;
+
 #endif

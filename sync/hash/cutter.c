@@ -18,9 +18,9 @@ enum {
 /* The most blocks that fit into a buffer, each of half the average or more, plus the end of the file. */
 _Static_assert(CUTTER_BATCH > BLOCKS_MANY * 2 && BLOCKS_MANY >= BLOCKS_FEW, "a full buffer");
 
-static size_t buffer_size(uint8_t avg_log2, bool soon)
+static size_t buffer_size(size_t block_max, uint8_t avg_log2, bool soon)
 {
-	size_t few = 2 * chunk_max(avg_log2), many = (size_t)BLOCKS_MANY << avg_log2;
+	size_t few = 2 * block_max, many = (size_t)BLOCKS_MANY << avg_log2;
 
 	sha256_many_measure();
 	if (soon || sha256_many_enough() <= BLOCKS_FEW / 2)
@@ -28,9 +28,10 @@ static size_t buffer_size(uint8_t avg_log2, bool soon)
 	return few > BUFFER_MAX ? few : many > BUFFER_MAX ? BUFFER_MAX : many;
 }
 
-void cutter_init(struct cutter *c, int fd, int64_t size, uint8_t avg_log2, bool sparse, struct cutter_range range)
+void cutter_init(struct cutter *c, const struct chunk_rule *rule, int fd, int64_t size, uint8_t avg_log2, bool sparse,
+                 struct cutter_range range)
 {
-	size_t cap = buffer_size(avg_log2, range.soon);
+	size_t block_max = rule->max(rule, avg_log2), cap = buffer_size(block_max, avg_log2, range.soon);
 
 	*c = (struct cutter){
 		.fd = fd,
@@ -39,10 +40,11 @@ void cutter_init(struct cutter *c, int fd, int64_t size, uint8_t avg_log2, bool 
 		.hash_from = range.hash_from,
 		.end = range.end < size ? range.end : size,
 		.sparse = sparse,
-		.avg_log2 = avg_log2,
+		.rule = rule,
+		.block_max = block_max,
 		.buf_pos = range.pos,
 		.cap = (int64_t)cap < size - range.pos ? cap : (size_t)(size - range.pos),
-		.stream = CHUNK_STREAM_INIT(avg_log2),
+		.stream = rule->start(rule, avg_log2),
 	};
 	c->pooled = pool_take(c->cap + 1);
 	c->buf = c->pooled.p;
@@ -50,6 +52,8 @@ void cutter_init(struct cutter *c, int fd, int64_t size, uint8_t avg_log2, bool 
 
 void cutter_free(struct cutter *c)
 {
+	c->rule->stop(c->stream);
+	c->stream = NULL;
 	pool_give(&c->pooled);
 	c->buf = NULL;
 }
@@ -71,12 +75,13 @@ static void take_hole(struct cutter *c)
 {
 	struct block *b = &c->ready[c->nready++];
 
-	b->len = (uint32_t)chunk_max(c->avg_log2);
+	b->len = (uint32_t)c->block_max;
 	memcpy(b->hash, zeros_hash(b->len), SHA256_SIZE);
 	/* The buffer may reach beyond the hole's first bytes. */
 	c->buf_pos = c->pos + b->len;
 	c->len = 0;
-	c->stream = CHUNK_STREAM_INIT(c->avg_log2);
+	c->rule->restart(c->stream);
+	c->fed = 0;
 }
 
 /* Adds the next bytes of the file to the buffer. */
@@ -104,9 +109,8 @@ static int cutter_fill(struct cutter *c)
 /* Cuts until the buffer is full of whole blocks, or there is nothing more to cut, or the next block is a hole. */
 static int cut_batch(struct cutter *c)
 {
-	size_t begin = 0;          /* in buf, of the block being cut */
-	size_t at = c->stream.len; /* where to go on, in buf */
-	size_t room = chunk_max(c->avg_log2);
+	size_t begin = 0;   /* in buf, of the block being cut */
+	size_t at = c->fed; /* where to go on, in buf */
 
 	for (;;) {
 		bool cut = false;
@@ -115,14 +119,15 @@ static int cut_batch(struct cutter *c)
 			break;
 		if (at == c->len && cutter_fill(c) < 0)
 			return -1;
-		at += chunk_feed(&c->stream, c->buf + at, c->len - at, &cut);
+		at += c->rule->feed(c->stream, c->buf + at, c->len - at, &cut);
 		if (!cut && c->buf_pos + (int64_t)at < c->size)
 			continue;
 		c->ready[c->nready++].len = (uint32_t)(at - begin);
 		begin = at;
-		if (c->buf_pos + (int64_t)at >= c->end || in_hole(c, c->buf_pos + (int64_t)at, (int64_t)room))
+		if (c->buf_pos + (int64_t)at >= c->end || in_hole(c, c->buf_pos + (int64_t)at, (int64_t)c->block_max))
 			break;
 	}
+	c->fed = at - begin;
 	return 0;
 }
 
@@ -157,7 +162,7 @@ static int next_batch(struct cutter *c)
 	c->taken = c->nready = 0;
 	if (c->pos >= c->end)
 		return 0;
-	if (in_hole(c, c->pos, (int64_t)chunk_max(c->avg_log2))) {
+	if (in_hole(c, c->pos, (int64_t)c->block_max)) {
 		take_hole(c);
 		return 1;
 	}

@@ -48,7 +48,7 @@ static int small_read_whole(struct small_job *job, int fd, struct hash_file *f)
 }
 
 /* A file of one block has no list: its content names that block. */
-static int small_read_cut(int fd, struct hash_file *f)
+static int small_read_cut(const struct chunk_rule *rule, int fd, struct hash_file *f)
 {
 	struct cutter c;
 	struct block b;
@@ -63,7 +63,7 @@ static int small_read_cut(int fd, struct hash_file *f)
 			return rc < 0 ? -1 : 0;
 	}
 	f->chunk_log2 = chunk_log2(f->st.size, f->previous_log2);
-	cutter_init(&c, fd, f->st.size, f->chunk_log2, false, (struct cutter_range){ .end = f->st.size });
+	cutter_init(&c, rule, fd, f->st.size, f->chunk_log2, false, (struct cutter_range){ .end = f->st.size });
 	while ((rc = cutter_next(&c, &b)) > 0) {
 		if (f->blocks.n == cap) {
 			cap = cap * 2 + 16;
@@ -99,7 +99,8 @@ static void small_read(struct small_job *job, int dirfd, const char *name, struc
 	}
 	if (rc == 0 && f->st.size <= HASH_SMALL_MAX) {
 		f->content = (struct content){ .size = f->st.size };
-		rc = f->st.size <= CHUNK_WHOLE_MAX ? small_read_whole(job, fd, f) : small_read_cut(fd, f);
+		rc = f->st.size <= CHUNK_WHOLE_MAX ? small_read_whole(job, fd, f)
+		                                   : small_read_cut(job->hash->rule, fd, f);
 	}
 	if (rc == 0)
 		rc = fs_stat_fd(fd, &after);
@@ -239,11 +240,12 @@ void hash_add(struct hash *h, struct share_handle *g, struct hash_file *f)
 	h->nsmall++;
 }
 
-struct hash *hash_new(struct workers *workers, const struct hash_ops *ops, void *arg)
+struct hash *hash_new(struct workers *workers, const struct chunk_rule *rule, const struct hash_ops *ops, void *arg)
 {
 	struct hash *h = MEM_NEW(struct hash);
 
 	h->workers = workers;
+	h->rule = rule;
 	h->ops = ops;
 	h->arg = arg;
 	return h;

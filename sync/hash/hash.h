@@ -6,6 +6,7 @@
 
 #include "base/fs.h"
 #include "base/workers.h"
+#include "sync/hash/chunk.h"
 #include "sync/plan/blocklist.h"
 #include "sync/plan/record.h"
 #include "sync/share/share_handle.h"
@@ -53,8 +54,8 @@ struct hash_ops {
 
 enum { HASH_SMALL_MAX = 4 << 20 }; /* up to this size a file is hashed by one job */
 
-/* ops is kept by reference. */
-struct hash *hash_new(struct workers *workers, const struct hash_ops *ops, void *arg);
+/* ops is kept by reference. rule: how files are cut; it outlives the workers. */
+struct hash *hash_new(struct workers *workers, const struct chunk_rule *rule, const struct hash_ops *ops, void *arg);
 /* Jobs that are out end by themselves, and call drop instead of done. */
 void hash_free(struct hash *h);
 void hash_add(struct hash *h, struct share_handle *g, struct hash_file *f);

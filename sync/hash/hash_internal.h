@@ -9,6 +9,7 @@ struct hash_large;
 
 struct hash {
 	struct workers *workers;
+	const struct chunk_rule *rule;
 	const struct hash_ops *ops;
 	void *arg;
 	bool freed;                  /* hash_free was called: ends with the last job */

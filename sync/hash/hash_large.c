@@ -22,7 +22,6 @@ enum {
 	AHEAD = 8,             /* segments cut but not stitched, at most */
 	FILES_OPEN = 2,
 	SEGMENT_MIN = 8 << 20,
-	SEGMENT_BLOCKS = 64, /* a segment is this many average blocks; a multiple of the largest block */
 };
 
 struct segment {
@@ -162,7 +161,7 @@ static void segment_work(void *arg)
 	const struct hash_large *l = s->file;
 	struct cutter c;
 
-	cutter_init(&c, l->fd, l->file->st.size, l->file->chunk_log2, l->sparse,
+	cutter_init(&c, l->hash->rule, l->fd, l->file->st.size, l->file->chunk_log2, l->sparse,
 	            (struct cutter_range){ .pos = s->from,
 	                                   .hash_from = s->begin,
 	                                   .end = s->end,
@@ -332,9 +331,13 @@ static void segment_done(void *arg)
 /* As many segments as the data needs: holes cost nothing to cut, but a job for each piece of them would. */
 static void divide_file(struct hash_large *l)
 {
-	int64_t size = l->file->st.size, blocks = INT64_C(1) << l->file->chunk_log2, most;
+	const struct chunk_rule *rule = l->hash->rule;
+	int64_t size = l->file->st.size, block = (int64_t)rule->max(rule, l->file->chunk_log2), most;
 
-	l->segment_size = blocks * SEGMENT_BLOCKS > SEGMENT_MIN ? blocks * SEGMENT_BLOCKS : SEGMENT_MIN;
+	/* A multiple of the largest block, so that guesses come right in runs of one byte. */
+	l->segment_size = block * rule->segment;
+	if (l->segment_size < SEGMENT_MIN)
+		l->segment_size = (SEGMENT_MIN + block - 1) / block * block;
 	most = l->sparse ? l->data / l->segment_size + 1 : INT64_MAX;
 	if (size / l->segment_size > most)
 		l->segment_size *= size / l->segment_size / most + 1;
@@ -412,9 +415,8 @@ static void start_open(struct hash_large *l)
 static void start_segment(struct hash_large *l)
 {
 	struct segment *s = MEM_NEW(struct segment);
-	/* Enough for three of five guesses to come right in random bytes; more would cost more than the repairs it
-	 * saves. */
-	int64_t before = (int64_t)chunk_max(l->file->chunk_log2);
+	const struct chunk_rule *rule = l->hash->rule;
+	int64_t before = (int64_t)rule->max(rule, l->file->chunk_log2) * rule->guess;
 
 	s->begin = l->segment_size * l->next_segment;
 	s->end = s->begin + l->segment_size;

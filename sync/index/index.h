@@ -89,6 +89,28 @@ int index_get(struct index *index, const char *path, struct record *r);
  * minute after its last row, since the deletion may arrive first when a file moves. -1 and EINVAL, with nothing
  * written, if such a list is neither known nor given, or does not fit the content. */
 int index_put(struct index *index, struct record *r, const struct blocklist *blocks);
+/* Our row with r->seq gets r's versions, modified_by, chunk_log2 and via; nothing else of it differs from r. It keeps
+ * its number, so whoever was told of the number is not told of this. 0, -1. */
+int index_join(struct index *index, const struct record *r);
+/* Two rows that say the same, by their numbers: ours, and the peer's. */
+struct index_pair {
+	uint64_t ours, theirs;
+};
+/* What index_join() would make of many of our rows, each of which is as this index made it (record_is_as_made()) and
+ * has not been replaced: what it and its twin come to (reconcile_twins()). The twin is as its maker made it too, the
+ * peer with this short ID under this epoch, with the same chunk_log2. This writes little now; the rows are read as
+ * joined at once. 1; 0: nothing was changed, since one of them is joined already or there is no room: join them one by
+ * one; -1. */
+int index_join_later(struct index *index, uint64_t peer, uint64_t writer, const struct index_pair *pairs, size_t n);
+/* Writes some of the rows that are read as joined. 1: more may be left; 0: none was; -1. */
+int index_join_some(struct index *index);
+/* Whether rows are left to be written so. */
+bool index_joins_left(const struct index *index);
+/* How many of our rows were replaced, deleted or undone since the index was opened: while it stays the same, each row
+ * that was read has its number still. */
+uint64_t index_rows_gone(const struct index *index);
+/* The row with this number: 1 and *r, which the caller clears; 0: there is none (any more); -1. */
+int index_get_numbered(struct index *index, uint64_t seq, struct record *r);
 /* A local change: bumps r->version with our epoch and the next number, sets modified_by and via = 0, then does what
  * index_put() does. Where that would silently succeed a listed version that r does not know, one of our own that we
  * have dropped, the writer is freshly drawn instead of our epoch. -1 and EOVERFLOW if no version is greater than r's:
@@ -137,6 +159,10 @@ struct index_cursor;
 struct index_cursor *index_walk(struct index *index, const char *under);
 /* Like index_walk(), beginning with the first path that is not before `from`. */
 struct index_cursor *index_walk_from(struct index *index, const char *under, const char *from);
+/* From now on tombstones have their path and `deleted` only. */
+void index_cursor_brief(struct index_cursor *c);
+/* Whether a live row may be below this folder: false after at most `most` rows, all of them tombstones. */
+bool index_may_live_below(struct index *index, const char *folder, int most);
 /* The next row: 1 and *r, which the caller clears; 0 at the end; -1. */
 int index_next(struct index_cursor *c, struct record *r);
 /* NULL is allowed. */
@@ -145,6 +171,10 @@ void index_cursor_free(struct index_cursor *c);
  * false; those that fn writes are not among them. Listed ones have `absent` set, and `seen` zero. Returns how many, or
  * -1. */
 int index_since(struct index *index, uint64_t after, int max, bool (*fn)(void *arg, const struct record *r), void *arg);
+/* The same without rows above `above` that came from the peer `via`, as far as they are known without being read: those
+ * of this run, unless they came in between others. */
+int index_since_but(struct index *index, uint64_t after, int max, uint64_t via, uint64_t above,
+                    bool (*fn)(void *arg, const struct record *r), void *arg);
 
 /* --- the list: records that the group has of a path and this disk has not: not here at all, or newer or other than
  * what is here. Each has a number of ours, is told like a row, and goes when a row is written that knows it. An index
@@ -216,6 +246,8 @@ int index_offers(struct index *index, const char *path, bool (*fn)(void *arg, ui
                  void *arg);
 /* Whether something is offered or listed for the path. True if that cannot be read. */
 bool index_is_offered(struct index *index, const char *path);
+/* Whether anything is, at any path. */
+bool index_any_offered(const struct index *index);
 /* Calls fn with at most max of the paths behind `after` ("": from the first on) for which something is offered or
  * listed, each once, in walk order, until fn returns false. Returns how many, or -1. */
 int index_offers_paths(struct index *index, const char *after, int max, bool (*fn)(void *arg, const char *path),
@@ -316,11 +348,18 @@ int index_peer_forget(struct index *index, uint64_t peer);
 int index_note_known(struct index *index, uint64_t shared);
 /* The same for one peer alone, whose epoch is about to change. 0, -1. */
 int index_note_peer(struct index *index, uint64_t peer);
+/* Notes that we know all changes of this epoch up to seq, though we may never have met whose it is: the agent has
+ * shown by its signature that nothing which lives there at that number is missing here, or is other than here
+ * (sync/seal/head.h). What somebody else says of it is no reason to call this. Never less than was noted before. -1
+ * with EINVAL for our own epoch, and for a number that no row can have. 0, -1. */
+int index_note_far(struct index *index, uint64_t epoch, uint64_t seq);
 /* From now on what was noted counts as known. To be called before tombstones are forgotten on the strength of it. 0,
  * -1. */
 int index_confirm_known(struct index *index);
 /* We have not taken row `seq` of this epoch, so what we know of the epoch's changes ends before it. 0, -1. */
 int index_note_rejected(struct index *index, uint64_t epoch, uint64_t seq);
+/* Whether some row of an epoch was rejected. True if that cannot be read. */
+bool index_has_rejected(struct index *index);
 /* Deletes all notes of rejected rows: peers are about to send those rows again. 0, -1. */
 int index_forget_rejected(struct index *index);
 /* Reads some rows with *after < number <= upto and drops the tombstones among them, except those of a path that is
@@ -332,6 +371,11 @@ uint64_t index_forgotten(struct index *index);
 /* Whether all changes that v tells of were known here when tombstones were dropped. If so, and v's path has no row, it
  * was deleted. */
 bool index_knows(struct index *index, const struct version *v);
+
+/* Notes that a peer is about to be told of our rows. */
+int index_note_told(struct index *index, uint64_t peer);
+/* Whether nobody but this peer was ever told of a row of this epoch. False where that is not known for certain. */
+bool index_told_only(const struct index *index, uint64_t peer);
 
 /* --- small named values --- */
 /* 1 and *value; 0: there is none, and *value is 0; -1. */
@@ -345,5 +389,8 @@ int index_meta_put(struct index *index, const char *key, int64_t value);
 /* Name of a value: we announce all rows up to this number of ours again, since ignore rules that kept some of them back
  * have changed. */
 #define INDEX_META_RETELL "retell"
+/* Name of a value, of index_note_told(): a short ID; 0: nobody was told; -1: several were. An index that was made
+ * before there was such a value has none. */
+#define INDEX_META_TOLD "told"
 
 #endif

@@ -57,7 +57,7 @@ int index_aside_get(struct index *index, const char *path, enum aside_reason *wh
 	rc = sqlite3_step(s);
 	if (rc != SQLITE_ROW) {
 		rc = rc == SQLITE_DONE ? 0 : index_read_failed(index, "read what is set aside");
-	} else if (sqlite3_column_int(s, at + 1) == 0 && index_row_read(s, &r) < 0) {
+	} else if (sqlite3_column_int(s, at + 1) == 0 && index_row_read(index, s, &r) < 0) {
 		rc = index_found_damage(index, "a row that is set aside is malformed");
 	} else {
 		rc = 1;

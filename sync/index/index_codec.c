@@ -28,6 +28,15 @@ int index_key(struct index *index, const char *path)
 	return (int)n;
 }
 
+/* What is below a folder has its key, a 0, and more. */
+void index_below_bind(struct index *index, sqlite3_stmt *s, int n)
+{
+	index->key[n] = 0;
+	sqlite3_bind_blob(s, 1, index->key, n + 1, SQLITE_TRANSIENT);
+	index->key[n] = 1;
+	sqlite3_bind_blob(s, 2, index->key, n + 1, SQLITE_TRANSIENT);
+}
+
 char *index_path(const uint8_t *key, int n)
 {
 	char *path = mem_calloc((size_t)n + 1, 1);
@@ -92,16 +101,28 @@ static int64_t row_checksum(const struct record *r)
 }
 
 /* Fields that mean nothing for the kind are stored as zeros, so that equal records have equal rows and checksums. */
+static void zero_the_meaningless(struct record *r)
+{
+	if (r->kind != RECORD_FILE || r->deleted)
+		r->content = (struct content){ 0 };
+	else if (!index_has_root(r))
+		memset(r->content.root, 0, sizeof(r->content.root));
+}
+
+void index_record_as_read(struct record *r)
+{
+	zero_the_meaningless(r);
+	r->mode &= RECORD_MODE;
+	r->absent = false;
+	record_fit(r);
+}
+
 void index_record_bind(struct index *index, sqlite3_stmt *s, int first, const struct record *r)
 {
 	size_t n = version_encode(index->version, &r->version);
 	struct record stored = *r;
 
-	if (r->kind != RECORD_FILE || r->deleted)
-		stored.content = (struct content){ 0 };
-	else if (!index_has_root(r))
-		memset(stored.content.root, 0, sizeof(stored.content.root));
-
+	zero_the_meaningless(&stored);
 	sqlite3_bind_int(s, first, (int)r->kind);
 	sqlite3_bind_int(s, first + 1, r->deleted);
 	sqlite3_bind_int(s, first + 2, (int)r->mode);
@@ -122,6 +143,22 @@ void index_record_bind(struct index *index, sqlite3_stmt *s, int first, const st
 	bind_base(s, first + 11, index->base, &r->base);
 	bind_base(s, first + 12, index->mode_base, &r->mode_base);
 	sqlite3_bind_int64(s, first + 13, row_checksum(&stored));
+}
+
+void index_join_bind(struct index *index, sqlite3_stmt *s, const struct record *r)
+{
+	size_t n = version_encode(index->version, &r->version);
+	struct record stored = *r;
+
+	zero_the_meaningless(&stored);
+	sqlite3_bind_int(s, 1, r->chunk_log2);
+	sqlite3_bind_blob(s, 2, index->version, (int)n, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 3, (int64_t)r->modified_by);
+	bind_base(s, 4, index->base, &r->base);
+	bind_base(s, 5, index->mode_base, &r->mode_base);
+	sqlite3_bind_int64(s, 6, row_checksum(&stored));
+	sqlite3_bind_int64(s, 7, (int64_t)r->via);
+	sqlite3_bind_int64(s, 8, (int64_t)r->seq);
 }
 
 static int read_version(sqlite3_stmt *s, int column, struct version *v)
@@ -183,7 +220,7 @@ int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record 
 	return 0;
 }
 
-int index_row_read(sqlite3_stmt *s, struct record *r)
+int index_row_read(const struct index *index, sqlite3_stmt *s, struct record *r)
 {
 	int at = 2 + INDEX_RECORD_NCOLUMNS;
 
@@ -202,5 +239,6 @@ int index_row_read(sqlite3_stmt *s, struct record *r)
 	else if (!record_seen_is_none(&r->seen))
 		r->seen.mode = r->mode;
 	r->leaving = (sqlite3_column_int(s, at + 6) & INDEX_MARK_LEAVING) != 0;
+	index_joins_apply(index, r);
 	return 0;
 }

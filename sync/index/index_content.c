@@ -63,19 +63,6 @@ static int set_dead(struct index *index, int64_t id, bool dead, int64_t since)
 	return index_stmt_run(index, STMT_CONTENT_DEAD, s);
 }
 
-/* Runs a statement with one or two integers. 0, -1 with nothing reported. */
-static int run2(struct index *index, enum index_stmt id, int64_t a, int64_t b)
-{
-	sqlite3_stmt *s = index_stmt_take(index, id);
-
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, a);
-	if (sqlite3_bind_parameter_count(s) > 1)
-		sqlite3_bind_int64(s, 2, b);
-	return index_stmt_run(index, id, s);
-}
-
 struct position {
 	int64_t h8;
 	int64_t at;
@@ -101,7 +88,7 @@ static int add_positions(struct index *index, int64_t id, const struct blocklist
 	qsort(p, l->n, sizeof(*p), compare_positions);
 	for (uint32_t i = 0; i < l->n && rc == 0; i++) {
 		if (i == 0 || p[i].h8 != p[i - 1].h8)
-			rc = run2(index, STMT_POSITION_INSERT, p[i].h8, p[i].at);
+			rc = index_stmt_run_on(index, STMT_POSITION_INSERT, p[i].h8, p[i].at);
 	}
 	free(p);
 	return rc;
@@ -175,7 +162,7 @@ static int dismantle(struct index *index, int64_t id, int rows)
 		rc = sqlite3_step(s);
 		if (rc != SQLITE_ROW) {
 			index_stmt_give(index, STMT_LIST_LAST, s);
-			if (rc != SQLITE_DONE || run2(index, STMT_CONTENT_DELETE, id, 0) < 0)
+			if (rc != SQLITE_DONE || index_stmt_run_on(index, STMT_CONTENT_DELETE, id, 0) < 0)
 				return -1;
 			return 1;
 		}
@@ -187,10 +174,11 @@ static int dismantle(struct index *index, int64_t id, int rows)
 		for (uint32_t i = 0; i < l.n && rc == 0; i++) {
 			int64_t at = (row & ((1 << INDEX_LIST_BITS) - 1)) * INDEX_LIST_ROW + (int64_t)i;
 
-			rc = run2(index, STMT_POSITION_DELETE, index_h8(l.b[i].hash), id << INDEX_BLOCK_BITS | at);
+			rc = index_stmt_run_on(index, STMT_POSITION_DELETE, index_h8(l.b[i].hash),
+			                       id << INDEX_BLOCK_BITS | at);
 		}
 		blocklist_clear(&l);
-		if (rc < 0 || run2(index, STMT_LIST_DELETE, row, 0) < 0)
+		if (rc < 0 || index_stmt_run_on(index, STMT_LIST_DELETE, row, 0) < 0)
 			return -1;
 	}
 	return 0;

@@ -7,6 +7,7 @@ static const char doubt_sql[] =
 	"DELETE FROM files WHERE deleted <> 0;"
 	"DELETE FROM placing WHERE deleted <> 0;"
 	"DELETE FROM wanted;"
+	"DELETE FROM joins;"
 	"UPDATE files SET version = x'', base = NULL, mode_base = NULL, sum = NULL;"
 	"UPDATE placing SET version = x'', base = NULL, mode_base = NULL, sum = NULL;"
 	"UPDATE aside SET version = x'', base = NULL, mode_base = NULL, sum = NULL WHERE version IS NOT NULL AND why = 1;"
@@ -22,6 +23,9 @@ static int forget_all(struct index *index)
 		return -1;
 	if (index_exec(index, doubt_sql) < 0)
 		return index_write_failed(index, "doubt all rows");
+	index_recent_clear(index);
+	index_joins_written(index);
+	index->rows_gone++;
 	index->now.totals.tombstones = 0;
 	index->now.offered = index->now.listed = index->now.missing = index->now.missing_bytes = 0;
 	index->forgotten = -1;

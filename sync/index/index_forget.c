@@ -1,8 +1,8 @@
 /* Forgetting tombstones, and new epochs. In place of the tombstones we remember, for each writer, the number up to
  * which all its changes were known here: if a record tells of such changes alone, and its path has no row, it was
- * deleted and forgotten. Three small named values hold these numbers: "seen <writer>" is what was noted last, "known
- * <writer>" what counts, and "passed <writer>" the first row of that epoch that we have rejected, before which knowing
- * ends. */
+ * deleted and forgotten. Four small named values hold these numbers: "seen <writer>" is what was noted last of those
+ * whom we meet, "afar <writer>" of those who have proved it without a meeting, "known <writer>" what counts, and
+ * "passed <writer>" the first row of that epoch that we have rejected, before which knowing ends. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,22 +25,33 @@ static const char *mark_name(char out[NAME_MAX_LEN], const char *what, uint64_t 
 
 /* --- what is known --- */
 
+/* Of the changes of this epoch up to this number, how many are known at most, as we have rejected some. False: that
+ * cannot be read. */
+static bool without_rejected(struct index *index, uint64_t epoch, uint64_t *upto)
+{
+	char name[NAME_MAX_LEN];
+	int64_t passed;
+
+	if (index_meta_get(index, mark_name(name, "passed", epoch), &passed) < 0)
+		return false;
+	if (passed > 0 && (uint64_t)passed <= *upto)
+		*upto = (uint64_t)passed - 1;
+	return true;
+}
+
 /* Never notes less than it did before: index_confirm_known() keeps the greater number. */
 static int note_one(struct index *index, uint64_t peer, const struct index_peer *p)
 {
 	uint64_t upto = index_settled(index, peer, p->received), unwanted;
 	char name[NAME_MAX_LEN];
-	int64_t passed;
 
-	if (index_meta_get(index, mark_name(name, "passed", p->epoch), &passed) < 0)
+	if (!without_rejected(index, p->epoch, &upto))
 		return -1;
 	/* An unwanted offer never becomes a row. If its change counted as known, we would tell members that announce it
 	 * that the path was deleted. */
 	unwanted = index_offers_min_seq(index, peer, false);
 	if (unwanted > 0 && unwanted <= upto)
 		upto = unwanted - 1;
-	if (passed > 0 && (uint64_t)passed <= upto)
-		upto = (uint64_t)passed - 1;
 	return upto == 0 ? 0 : index_meta_put(index, mark_name(name, "seen", p->epoch), (int64_t)upto);
 }
 
@@ -78,14 +89,47 @@ int index_note_known(struct index *index, uint64_t shared)
 	return rc;
 }
 
+int index_note_far(struct index *index, uint64_t epoch, uint64_t seq)
+{
+	char name[NAME_MAX_LEN];
+	int64_t before;
+
+	if (epoch == 0 || epoch == index->epoch || seq > VERSION_PLAIN_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (!without_rejected(index, epoch, &seq) || index_meta_get(index, mark_name(name, "afar", epoch), &before) < 0)
+		return -1;
+	return seq <= (uint64_t)before ? 0 : index_meta_put(index, name, (int64_t)seq);
+}
+
 int index_note_rejected(struct index *index, uint64_t epoch, uint64_t seq)
 {
 	char name[NAME_MAX_LEN];
-	int64_t first;
+	int64_t first, afar;
 
-	if (seq == 0 || seq > INT64_MAX || index_meta_get(index, mark_name(name, "passed", epoch), &first) < 0)
+	if (seq == 0 || seq > INT64_MAX || index_meta_get(index, mark_name(name, "afar", epoch), &afar) < 0)
+		return -1;
+	/* The note of a peer that we meet is made again each time, and then ends there. */
+	if ((uint64_t)afar >= seq && index_meta_put(index, name, (int64_t)seq - 1) < 0)
+		return -1;
+	if (index_meta_get(index, mark_name(name, "passed", epoch), &first) < 0)
 		return -1;
 	return first > 0 && (uint64_t)first <= seq ? 0 : index_meta_put(index, name, (int64_t)seq);
+}
+
+bool index_has_rejected(struct index *index)
+{
+	sqlite3_stmt *s = index_stmt_take(index, STMT_REJECTED_ANY);
+	int rc;
+
+	if (s == NULL)
+		return true;
+	rc = sqlite3_step(s);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		index_read_failed(index, "read a value");
+	index_stmt_give(index, STMT_REJECTED_ANY, s);
+	return rc != SQLITE_DONE;
 }
 
 static int run_write(struct index *index, enum index_stmt id)
@@ -178,6 +222,7 @@ static int drop_tombstone(struct index *index, uint64_t seq)
 	sqlite3_bind_int64(s, 1, (int64_t)seq);
 	if (index_stmt_run(index, STMT_ROW_DELETE, s) < 0)
 		return index_write_failed(index, "delete a row");
+	index_recent_forget_seq(index, seq);
 	index->now.totals.tombstones--;
 	return put_forgotten(index, seq);
 }

@@ -3,16 +3,19 @@
  *
  * Each file calls only files above it in this list:
  *
- * index_sql.c: the texts of tables and statements; index_codec.c: how a record becomes a row and comes back;
- * index_stmt.c: statements, reading, and what a failure does; index_digests.c: which rows have a content;
- * index_by_root.c: rows found by what is in them; index_content.c: block lists and the positions of blocks;
+ * index_sql.c: the texts of tables and statements; index_joins.c: what a meeting joined, in memory; index_codec.c: how
+ * a record becomes a row and comes back; index_recent.c: rows of a moment ago, in memory; index_runs.c: whose rows the
+ * latest numbers are; index_stmt.c: statements, reading, and what a failure does; index_digests.c: which rows have a
+ * content; index_by_root.c: rows found by what is in them; index_content.c: block lists and the positions of blocks;
  * index_wal.c: syncing and checkpoints, for workers; index_txn.c: the open transaction and the numbers it gives;
- * index_rows.c: our rows; index_walk.c: rows in order; index_peers.c: peers, small named values; index_holds.c: who has
- * what; index_asides.c: what is set aside, read; index_offers.c: what peers offer; index_list.c: what the group has and
- * we do not; index_wants.c: what this agent wants of both; index_put.c: rows written, dropped, set aside;
- * index_since.c: rows and listed records by number; index_install.c: what is being installed, and what an unfinished
- * run left of it; index_forget.c: tombstones forgotten, new epochs; index_schema.c: tables made, upgraded and checked;
- * index_open.c: opening, setting aside what is damaged, closing.
+ * index_rows.c: our rows; index_walk.c: rows in order; index_peers.c: peers, small named values; index_holds.c: who
+ * has what; index_asides.c: what is set aside, read; index_offers.c: what peers offer; index_list.c: what the group
+ * has and we do not; index_wants.c: what this agent wants of both; index_put.c: rows written, dropped, set aside;
+ * index_join_later.c: what a meeting joined, stored and written; index_since.c: rows and listed records by number;
+ * index_install.c: what is being installed, and what an unfinished run left of it; index_forget.c: tombstones
+ * forgotten, new epochs; index_sealed.c: how contents were sealed; index_vault_objects.c: what a vault stores, and
+ * what is needed of it; index_vault.c: its cores and mail; index_heads.c: signed heads; index_schema.c: tables made,
+ * upgraded and checked; index_open.c: opening, setting aside what is damaged, closing.
  *
  * A path is stored as its key: the same bytes with '/' replaced by 0, which no path contains, so that SQLite's own byte
  * order is the order of a walk and everything below a folder is one range. */
@@ -26,10 +29,11 @@
 #include <stdint.h>
 
 #include "sync/index/index.h"
+#include "sync/index/index_vault.h"
 
 enum {
 	INDEX_APPLICATION_ID = 0x6c6e7964, /* "lnyd" */
-	INDEX_SCHEMA = 8,                  /* user_version; a greater one is from a newer lanyard */
+	INDEX_SCHEMA = 10,                 /* user_version; a greater one is from a newer lanyard */
 	INDEX_TXN_WRITES =
 		2000,           /* one transaction's writes before it commits by itself; each gives one number or two */
 	INDEX_RESERVE = 65536,  /* numbers reserved durably at a time */
@@ -64,6 +68,40 @@ enum { INDEX_MARK_LEAVING = 1, INDEX_MARK_ABSENT = 2 };
 /* Since schema 8 (index_digests.c). */
 #define INDEX_DIGESTS_SQL "CREATE TABLE digests(h8 INTEGER, seq INTEGER, PRIMARY KEY(h8, seq)) WITHOUT ROWID;"
 
+/* Since schema 9: sealed groups. Every index has these tables; in a plain group they are empty.
+ * sealed_contents: what a member knows of how a content was sealed; list: page entries, or the names of pages.
+ * heads: the newest of each agent (index_heads.c). vault_*: what a vault keeps (index_vault.c, index_vault_objects.c).
+ * vault_cores.superseded: since when (seconds) another version of the path includes it; NULL: it stands. bytes: of the
+ * core and its endorsement. vault_paths.id: generation, path ID. vault_objects.name: kind, generation,
+ * name; dead: since when (seconds) nothing refers to it; at: when it came
+ * (seconds). needs: the names of what a page refers to; gone: its file
+ * is missing or bad. */
+#define INDEX_SEALED_SQL                                                                                       \
+	"CREATE TABLE sealed_contents(root BLOB PRIMARY KEY, size INTEGER NOT NULL, nblocks INTEGER NOT NULL," \
+	" generation INTEGER NOT NULL, paged INTEGER NOT NULL, list BLOB NOT NULL) WITHOUT ROWID;"             \
+	"CREATE TABLE heads(agent BLOB PRIMARY KEY, epoch INTEGER NOT NULL, number INTEGER NOT NULL,"          \
+	" head BLOB NOT NULL) WITHOUT ROWID;"                                                                  \
+	"CREATE TABLE vault_cores(seq INTEGER PRIMARY KEY, path INTEGER NOT NULL, name BLOB NOT NULL UNIQUE,"  \
+	" deleted INTEGER NOT NULL, generation INTEGER NOT NULL, endorser BLOB NOT NULL, superseded INTEGER,"  \
+	" at INTEGER NOT NULL, bytes INTEGER NOT NULL, core BLOB NOT NULL, endorsement BLOB NOT NULL);"        \
+	"CREATE INDEX vault_cores_path ON vault_cores(path);"                                                  \
+	"CREATE INDEX vault_cores_old ON vault_cores(superseded) WHERE superseded IS NOT NULL;"                \
+	"CREATE INDEX vault_cores_deleted ON vault_cores(at) WHERE deleted = 1 AND superseded IS NULL;"        \
+	"CREATE TABLE vault_paths(id BLOB PRIMARY KEY, path INTEGER NOT NULL) WITHOUT ROWID;"                  \
+	"CREATE INDEX vault_paths_path ON vault_paths(path);"                                                  \
+	"CREATE TABLE vault_objects(id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, size INTEGER NOT NULL," \
+	" sum BLOB NOT NULL, refs INTEGER NOT NULL, dead INTEGER, needs BLOB, gone INTEGER);"                  \
+	"CREATE INDEX vault_objects_dead ON vault_objects(dead) WHERE dead IS NOT NULL;"                       \
+	"CREATE INDEX vault_objects_gone ON vault_objects(gone) WHERE gone IS NOT NULL;"                       \
+	"CREATE TABLE vault_mail(recipient BLOB NOT NULL, sender BLOB NOT NULL, at INTEGER NOT NULL,"          \
+	" envelope BLOB NOT NULL, PRIMARY KEY(recipient, sender)) WITHOUT ROWID;"
+
+/* Since schema 10 (index_join_later.c). peer, writer: who has the twins, and the epoch of their versions; epoch: ours.
+ * pairs: numbers, 8 bytes each, ours and the twin's. */
+#define INDEX_JOINS_SQL                                                                              \
+	"CREATE TABLE joins(id INTEGER PRIMARY KEY, peer INTEGER NOT NULL, writer INTEGER NOT NULL," \
+	" epoch INTEGER NOT NULL, pairs BLOB NOT NULL, sum INTEGER NOT NULL);"
+
 /* Their texts are in index_sql.c. */
 enum index_stmt {
 	STMT_BEGIN_READ,
@@ -77,6 +115,11 @@ enum index_stmt {
 	STMT_ROW_DELETE,
 	STMT_ROW_INSERT,
 	STMT_ROW_TOUCH,
+	STMT_ROW_JOIN,
+	STMT_JOINS_INSERT,
+	STMT_JOINS_NEXT,
+	STMT_JOINS_DELETE,
+	STMT_ROW_NUMBERED,
 	STMT_ROW_SINCE,
 	STMT_ROW_DOUBTFUL,
 	STMT_ROW_MARK,
@@ -85,6 +128,7 @@ enum index_stmt {
 	STMT_ROW_COUNT,
 	STMT_LISTED_COUNT,
 	STMT_ROW_WALK,
+	STMT_ROW_BELOW,
 	STMT_ROW_BY_ROOT,
 	STMT_ROW_BY_INODE,
 	STMT_ROW_BY_SEQ,
@@ -152,18 +196,56 @@ enum index_stmt {
 	STMT_PEER_ALL,
 	STMT_KNOWN_CONFIRM,
 	STMT_REJECTED_CLEAR,
+	STMT_REJECTED_ANY,
 	STMT_META_GET,
 	STMT_META_PUT,
+	STMT_SEALED_GET,
+	STMT_SEALED_PUT,
+	STMT_SEALED_NEXT,
+	STMT_SEALED_LISTED,
+	STMT_SEALED_DELETE,
+	STMT_CORE_INSERT,
+	STMT_CORE_BEAT,
+	STMT_CORE_DELETE,
+	STMT_CORE_PATH,
+	STMT_CORE_AT,
+	STMT_CORE_SINCE,
+	STMT_CORE_OLD,
+	STMT_CORE_DELETED,
+	STMT_PATH_FIND,
+	STMT_PATH_PUT,
+	STMT_PATH_JOIN,
+	STMT_PATH_JOIN_CORES,
+	STMT_PATH_FORGET,
+	STMT_OBJECT_GET,
+	STMT_OBJECT_NEEDS,
+	STMT_OBJECT_INSERT,
+	STMT_OBJECT_RETURN,
+	STMT_OBJECT_DELETE,
+	STMT_OBJECT_UP,
+	STMT_OBJECT_DOWN,
+	STMT_OBJECT_LOSE,
+	STMT_OBJECT_LACKS,
+	STMT_OBJECT_DEAD,
+	STMT_OBJECT_AFTER,
+	STMT_MAIL_PUT,
+	STMT_MAIL_GET,
+	STMT_MAIL_FORGET,
+	STMT_HEAD_PUT,
+	STMT_HEAD_GET,
+	STMT_HEAD_ALL,
+	STMT_HEAD_FORGET,
 	STMT_COUNT,
 };
 
 /* Stored in the row of state by the commit that changes them. */
 struct index_counters {
 	struct index_totals totals;
-	int64_t offered;                  /* paths for which something is offered or listed */
-	int64_t listed;                   /* listed records */
-	int64_t missing;                  /* paths for which a wanted offer is there ... */
-	int64_t missing_bytes;            /* ... and the sum of their sizes: of each path the largest that is wanted */
+	int64_t offered;       /* paths for which something is offered or listed */
+	int64_t listed;        /* listed records */
+	int64_t missing;       /* paths for which a wanted offer is there ... */
+	int64_t missing_bytes; /* ... and the sum of their sizes: of each path the largest that is wanted */
+	struct index_vault_totals vault;
 	int64_t asides[ASIDE_READER + 1]; /* paths that are set aside, by reason; not stored */
 };
 
@@ -178,6 +260,13 @@ enum index_health {
 };
 
 struct index_leftover;
+struct index_joins;
+
+/* Numbers that were given one after the other to rows that came from one peer. */
+struct index_run {
+	uint64_t first, last, via;
+};
+enum { INDEX_RUNS = 64 };
 
 /* A walk over rows (index_walk.c). It is here since a commit takes the statement away from every cursor. */
 struct index_cursor {
@@ -188,6 +277,7 @@ struct index_cursor {
 	uint8_t at[RECORD_PATH_MAX + 1]; /* the first key still to be given */
 	int at_len;
 	bool begun; /* `at` is the last key given, and a 0 */
+	bool brief;
 	bool ended;
 	struct index_cursor *prev, *next; /* in index->cursors */
 };
@@ -199,7 +289,9 @@ struct index {
 	bool taken[STMT_COUNT]; /* in use further up the stack; another user gets a private copy */
 
 	uint64_t epoch;
-	uint64_t seq;      /* last number given */
+	uint64_t seq;                      /* last number given */
+	struct index_run runs[INDEX_RUNS]; /* the latest, by number; before nruns */
+	size_t nruns;
 	uint64_t reserved; /* numbers up to this may be given: durably reserved */
 	bool clean;        /* the file says that nothing was written since a clean end */
 
@@ -227,6 +319,9 @@ struct index {
 	uint64_t peer;   /* the short ID that was last looked up ... */
 	int64_t peer_no; /* ... and the number of its row; 0: none */
 
+	int64_t told;   /* the short ID of the one peer that our rows were told; 0: none; -1: several, or unknown */
+	bool told_lost; /* ... which is not stored yet */
+
 	bool held; /* something may be noted in `holds` */
 
 	int64_t forgotten; /* index_forgotten(); -1: not read yet, or stale */
@@ -235,7 +330,10 @@ struct index {
 	int64_t leftovers_last;           /* the greatest number of those notes; 0: none */
 
 	struct index_digests *digests; /* owned */
+	struct index_recent *recent;   /* owned; NULL: empty */
 	uint64_t undone;               /* transactions */
+	struct index_joins *joins;     /* owned; NULL: all rows are written as they are read */
+	uint64_t rows_gone;            /* replaced, deleted or undone */
 
 	bool dead_contents;   /* some block list may be unreferenced */
 	int64_t dead_check_s; /* wall clock of the next check for them */
@@ -244,6 +342,8 @@ struct index {
 	atomic_int wal_frames;          /* frames in the WAL after our last commit */
 	atomic_int checkpointed_frames; /* of these, those that are in the database too */
 	atomic_bool checkpoint_failed;  /* and was logged */
+
+	uint8_t *sealed_list; /* what index_sealed_get() gave last; owned */
 
 	uint8_t key[RECORD_PATH_MAX + 1];                   /* scratch space within one call, never across a callback */
 	uint8_t version[VERSION_MAX * INDEX_VERSION_ENTRY]; /* the same */
@@ -266,6 +366,8 @@ void index_stmt_give(struct index *index, enum index_stmt id, sqlite3_stmt *s);
 int index_stmt_run(struct index *index, enum index_stmt id, sqlite3_stmt *s);
 /* The same for a statement without parameters. */
 int index_stmt_run_bare(struct index *index, enum index_stmt id);
+/* And for one with one or two integers. */
+int index_stmt_run_on(struct index *index, enum index_stmt id, int64_t a, int64_t b);
 void index_stmt_finalize_all(struct index *index);
 /* Runs SQL that returns no rows. 0, -1 with nothing reported. */
 int index_exec(struct index *index, const char *sql);
@@ -300,6 +402,9 @@ int index_load_state(struct index *index);
 /* --- index_codec.c --- */
 /* Writes the path's key to index->key. Returns its length, or -1 with EINVAL or ENAMETOOLONG if it cannot be a path. */
 int index_key(struct index *index, const char *path);
+/* Binds the keys between which all below a folder are, as parameters 1 and 2. n: the length of the folder's own key,
+ * which is in index->key. */
+void index_below_bind(struct index *index, sqlite3_stmt *s, int n);
 /* Writes n bytes of a path as those of a key. */
 void index_key_bytes(uint8_t *out, const char *path, size_t n);
 /* The path of a key: fresh memory. */
@@ -309,18 +414,46 @@ char *index_path(const uint8_t *key, int n);
 	"kind, deleted, mode, mtime_ns, size, nblocks, root, chunk_log2, target, version, modified_by, base, " \
 	"mode_base, sum"
 enum { INDEX_RECORD_NCOLUMNS = 14 };
+enum { INDEX_ROW_DELETED = 3 }; /* the column of ROW's statements */
 /* Binds them from parameter `first` on; r and index's scratch space must stay as they are until the statement has
  * run. */
 void index_record_bind(struct index *index, sqlite3_stmt *s, int first, const struct record *r);
+/* Binds what STMT_ROW_JOIN writes, all of it. */
+void index_join_bind(struct index *index, sqlite3_stmt *s, const struct record *r);
 /* Reads the key and the shared columns; everything else in *r is 0. -1 if they are not a record, or the checksum
  * differs. */
 int index_record_read(sqlite3_stmt *s, int key_column, int first, struct record *r);
-/* Reads a whole row as the STMT_ROW_ statements select it. 0, -1. */
-int index_row_read(sqlite3_stmt *s, struct record *r);
+/* Makes r, which was stored, what would be read. */
+void index_record_as_read(struct record *r);
+/* Reads a whole row as the STMT_ROW_ statements select it, as joined. 0, -1. */
+int index_row_read(const struct index *index, sqlite3_stmt *s, struct record *r);
 /* The first 8 bytes of a hash, by which rows and blocks are found. */
 int64_t index_h8(const uint8_t hash[32]);
 bool index_has_root(const struct record *r); /* a live file that is not empty */
 bool index_has_list(const struct record *r); /* a live file of two or more blocks */
+
+/* --- index_joins.c --- */
+struct index_join_origin {
+	uint64_t peer, writer; /* the twins' */
+	uint64_t epoch;        /* ours, of the rows */
+};
+/* In the open transaction. 0; -1, with nothing added, if one is there already or there is no room. */
+int index_joins_add(struct index *index, const struct index_join_origin *o, const struct index_pair *pairs, size_t n);
+/* r, just read as stored, becomes what it is joined to. */
+void index_joins_apply(const struct index *index, struct record *r);
+/* Whether the row with this number may be read as joined and stored otherwise. */
+bool index_joins_has(const struct index *index, uint64_t seq);
+bool index_joins_wait(const struct index *index);
+/* The open transaction has written the last of them. */
+void index_joins_written(struct index *index);
+/* The transaction was committed, or undone. */
+void index_joins_committed(struct index *index);
+void index_joins_undone(struct index *index);
+void index_joins_clear(struct index *index);
+
+/* --- index_join_later.c --- */
+/* Reads those that are stored. 0; -1; -2: they are malformed. Nothing is reported. */
+int index_joins_load(struct index *index);
 
 /* --- index_txn.c --- */
 /* To be called before each write: opens a transaction, or commits one that has grown long and opens the next. -1 if
@@ -370,6 +503,34 @@ uint64_t index_digests_upto(const struct index *index);
 int index_digests_merge(struct index *index);
 /* The transaction was committed. */
 void index_digests_committed(struct index *index);
+
+/* --- index_runs.c --- */
+/* A row with this number, the greatest that was given, was written. */
+void index_runs_note(struct index *index, uint64_t seq, uint64_t via);
+/* The first run of this peer's rows that ends behind both numbers; NULL: there is none. */
+const struct index_run *index_runs_behind(const struct index *index, uint64_t after, uint64_t via, uint64_t above);
+
+/* --- index_recent.c --- */
+enum index_recently {
+	RECENTLY_UNKNOWN,
+	RECENTLY_NONE,  /* the path has no row */
+	RECENTLY_THERE, /* *r is its row, valid until something is written or read */
+};
+enum index_recently index_recent_get(const struct index *index, const char *path, const struct record **r);
+/* The row with this number, valid as above; NULL: unknown. */
+const struct record *index_recent_of(const struct index *index, uint64_t seq);
+/* r was read as the row of its path, or has become it; the path was found to have none, or has none any more. */
+void index_recent_put(struct index *index, const struct record *r);
+void index_recent_none(struct index *index, const char *path);
+/* The row's `seen` was changed. */
+void index_recent_seen(struct index *index, const char *path, const struct seen *seen);
+/* The row of the path, or with this number, was changed in another way. */
+void index_recent_forget(struct index *index, const char *path);
+void index_recent_forget_seq(struct index *index, uint64_t seq);
+/* Forgets all. */
+void index_recent_clear(struct index *index);
+/* The same if nothing came for a while. */
+void index_recent_age(struct index *index);
 
 /* --- index_rows.c --- */
 /* Writes the row under the next number, in the open transaction; index->key is its key. 0, -1 with nothing reported. */
@@ -452,6 +613,22 @@ bool index_is_aside(struct index *index, const char *path);
 /* --- index_peers.c --- */
 /* The number of the peer's row, which is made if `create`; 0: it has none; -1. */
 int64_t index_peer_no(struct index *index, uint64_t peer, bool create);
+/* Reads whom our rows were told. 0, -1 with nothing reported. */
+int index_told_load(struct index *index);
+enum { INDEX_TOLD_SEVERAL = -1 };
+/* What was noted of it may be undone. */
+static inline void index_told_undone(struct index *index)
+{
+	if (index->told == 0)
+		return;
+	index->told = INDEX_TOLD_SEVERAL;
+	index->told_lost = true;
+}
+
+/* --- index_vault_objects.c --- */
+/* Counts each up, or down. Within the open transaction. 0, -1 with nothing reported. */
+int index_vault_refs_count(struct index *index, const uint8_t (*refs)[INDEX_VAULT_OBJECT], size_t n, bool up,
+                           int64_t now_s);
 
 /* --- index_install.c --- */
 /* Reads what a previous run has noted. 0, -1. */

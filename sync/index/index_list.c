@@ -422,7 +422,6 @@ give:
 	return rc;
 }
 
-/* What is below a folder has its key, a 0, and more. */
 bool index_lists_below(struct index *index, const char *folder)
 {
 	int n = index->now.listed == 0 ? -1 : index_key(index, folder), rc;
@@ -433,10 +432,7 @@ bool index_lists_below(struct index *index, const char *folder)
 	s = index_stmt_take(index, STMT_OFFER_LISTED);
 	if (s == NULL)
 		return true;
-	index->key[n] = 0;
-	sqlite3_bind_blob(s, 1, index->key, n + 1, SQLITE_TRANSIENT);
-	index->key[n] = 1;
-	sqlite3_bind_blob(s, 2, index->key, n + 1, SQLITE_TRANSIENT);
+	index_below_bind(index, s, n);
 	rc = sqlite3_step(s);
 	index_stmt_give(index, STMT_OFFER_LISTED, s);
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)

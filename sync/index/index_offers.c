@@ -193,6 +193,11 @@ int index_offer(struct index *index, uint64_t peer, const struct record *theirs)
 	return 0;
 }
 
+bool index_any_offered(const struct index *index)
+{
+	return index->now.offered > 0;
+}
+
 bool index_is_offered(struct index *index, const char *path)
 {
 	sqlite3_stmt *s;

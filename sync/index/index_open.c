@@ -67,6 +67,7 @@ static enum index_opened open_schema(struct index *index)
 {
 	int64_t application, version, tables;
 	enum index_opened result = OPENED;
+	int joins = 0;
 
 	if (index_query_int(index, "PRAGMA application_id", &application) < 0 ||
 	    index_query_int(index, "PRAGMA user_version", &version) < 0 ||
@@ -88,9 +89,12 @@ static enum index_opened open_schema(struct index *index)
 		return sqlite3_errcode(index->db) == SQLITE_OK ? OPENED_DAMAGED : failure(index);
 	if (index_exec(index, "PRAGMA synchronous = NORMAL") < 0)
 		return failure(index);
-	if (!index_schema_fits(index) || index_load_state(index) < 0 || index_leftovers_load(index) < 0)
+	if (!index_schema_fits(index) || index_load_state(index) < 0 || (joins = index_joins_load(index)) == -1 ||
+	    index_leftovers_load(index) < 0)
 		return sqlite3_errcode(index->db) == SQLITE_ERROR || index->epoch == 0 ? OPENED_DAMAGED
 		                                                                       : failure(index);
+	if (joins < 0)
+		return OPENED_DAMAGED;
 	return result == OPENED && !index->clean && !looks_sound(index) ? OPENED_DAMAGED : result;
 }
 
@@ -138,6 +142,9 @@ static void index_free(struct index *index)
 	sqlite3_close(index->db);
 	index_leftovers_free(index);
 	index_digests_free(index);
+	index_recent_clear(index);
+	free(index->sealed_list);
+	index_joins_clear(index);
 	free(index->path);
 	free(index);
 }

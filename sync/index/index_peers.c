@@ -206,3 +206,33 @@ int index_meta_put(struct index *index, const char *key, int64_t value)
 		return index_write_failed(index, "write a value");
 	return 0;
 }
+
+/* --- whom our rows were told --- */
+
+/* After an unclean end what was noted last may be lost. */
+int index_told_load(struct index *index)
+{
+	int rc = index_meta_get(index, INDEX_META_TOLD, &index->told);
+
+	if (rc >= 0 && (rc == 0 || !index->clean)) {
+		index->told = INDEX_TOLD_SEVERAL;
+		index->told_lost = true;
+	}
+	return rc < 0 ? -1 : 0;
+}
+
+int index_note_told(struct index *index, uint64_t peer)
+{
+	if (index->told == INDEX_TOLD_SEVERAL || index->told == (int64_t)peer)
+		return 0;
+	index->told = index->told == 0 ? (int64_t)peer : INDEX_TOLD_SEVERAL;
+	if (index_meta_put(index, INDEX_META_TOLD, index->told) == 0)
+		return 0;
+	index_told_undone(index);
+	return -1;
+}
+
+bool index_told_only(const struct index *index, uint64_t peer)
+{
+	return index->told == (int64_t)peer;
+}

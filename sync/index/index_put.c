@@ -37,6 +37,21 @@ int index_put(struct index *index, struct record *r, const struct blocklist *blo
 	return row_put(index, r, blocks);
 }
 
+/* Of all that row_put() does only the statement is left: number, path, content and totals stay as they are. */
+int index_join(struct index *index, const struct record *r)
+{
+	sqlite3_stmt *s;
+
+	if (index_txn_write(index) < 0)
+		return -1;
+	s = index_stmt_take(index, STMT_ROW_JOIN);
+	if (s == NULL)
+		return -1;
+	index_join_bind(index, s, r);
+	index_recent_forget_seq(index, r->seq);
+	return index_stmt_run(index, STMT_ROW_JOIN, s) < 0 ? index_write_failed(index, "write a row") : 0;
+}
+
 int index_put_change(struct index *index, struct record *r, const struct blocklist *blocks, uint64_t short_id)
 {
 	uint64_t writer;
@@ -118,6 +133,7 @@ int index_leaving_put(struct index *index, const char *path, bool leaving)
 	sqlite3_bind_blob(s, 2, index->key, n, SQLITE_STATIC);
 	if (index_stmt_run(index, STMT_ROW_MARK, s) < 0)
 		return index_write_failed(index, "write a row");
+	index_recent_forget(index, path);
 	return index_rejudge(index, path);
 }
 
@@ -133,7 +149,7 @@ int index_leaving(struct index *index, uint64_t after, int max, bool (*fn)(void 
 		return -1;
 	sqlite3_bind_int64(s, 1, (int64_t)after);
 	while (more && n < max && (rc = sqlite3_step(s)) == SQLITE_ROW) {
-		if (index_row_read(s, &r) < 0) {
+		if (index_row_read(index, s, &r) < 0) {
 			record_clear(&r);
 			n = index_found_damage(index, "a row is malformed");
 			goto give;
@@ -171,6 +187,7 @@ int index_touch(struct index *index, const char *path, const struct seen *seen)
 	sqlite3_bind_blob(s, 6, index->key, n, SQLITE_STATIC);
 	if (index_stmt_run(index, STMT_ROW_TOUCH, s) < 0)
 		return index_write_failed(index, "write a row");
+	index_recent_seen(index, path, seen);
 	/* Of a tombstone without it nobody knows any more that its file was here. */
 	return index->now.offered > 0 && record_seen_is_none(seen) ? index_rejudge(index, path) : 0;
 }
@@ -201,6 +218,11 @@ int index_set_aside(struct index *index, const char *path, enum aside_reason why
 	there = index_aside_get(index, path, &was, NULL);
 	if (there < 0 || index_get(index, path, &row) < 0)
 		return -1;
+	/* The row is copied as it is stored. */
+	if (record_is_live(&row) && index_joins_has(index, row.seq) && index_join(index, &row) < 0) {
+		record_clear(&row);
+		return -1;
+	}
 	if (there > 0)
 		rc = run_aside(index, STMT_ASIDE_WHY, path, why);
 	else

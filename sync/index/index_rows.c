@@ -12,42 +12,65 @@ struct old_row {
 	struct record r; /* kind, deleted, content only; owns nothing */
 };
 
-/* A path that cannot be has no row, which is not an error. */
-int index_get(struct index *index, const char *path, struct record *r)
+/* Runs a query for one row, into r, and gives the statement back. 1, 0: there is none, -1. */
+static int step_row(struct index *index, enum index_stmt id, sqlite3_stmt *s, struct record *r)
 {
-	int n = index_key(index, path), rc;
+	int rc = sqlite3_step(s);
+
+	if (rc == SQLITE_DONE) {
+		rc = 0;
+	} else if (rc != SQLITE_ROW) {
+		rc = index_read_failed(index, "read a row");
+	} else if (index_row_read(index, s, r) < 0) {
+		record_clear(r);
+		rc = index_found_damage(index, "a row is malformed");
+	} else {
+		rc = 1;
+	}
+	index_stmt_give(index, id, s);
+	return rc;
+}
+
+/* A path that cannot be has no row, which is not an error. */
+static int read_row(struct index *index, const char *path, struct record *r)
+{
+	int n = index_key(index, path);
 	sqlite3_stmt *s;
 
-	*r = (struct record){ 0 };
 	if (n < 0)
 		return errno == ENAMETOOLONG || errno == EINVAL ? 0 : -1;
 	s = index_stmt_take(index, STMT_ROW_GET);
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_blob(s, 1, index->key, n, SQLITE_STATIC);
-	rc = sqlite3_step(s);
-	if (rc == SQLITE_DONE) {
-		rc = 0;
-	} else if (rc != SQLITE_ROW) {
-		rc = index_read_failed(index, "read a row");
-	} else if (index_row_read(s, r) < 0) {
-		record_clear(r);
-		rc = index_found_damage(index, "a row is malformed");
-	} else {
-		rc = 1;
-	}
-	index_stmt_give(index, STMT_ROW_GET, s);
+	return step_row(index, STMT_ROW_GET, s, r);
+}
+
+int index_get(struct index *index, const char *path, struct record *r)
+{
+	const struct record *known;
+	enum index_recently recently = index_recent_get(index, path, &known);
+	int rc;
+
+	*r = (struct record){ 0 };
+	if (recently == RECENTLY_THERE)
+		record_copy(r, known);
+	if (recently != RECENTLY_UNKNOWN)
+		return recently == RECENTLY_THERE;
+	rc = read_row(index, path, r);
+	if (rc > 0)
+		index_recent_put(index, r);
+	else if (rc == 0)
+		index_recent_none(index, path);
 	return rc;
 }
 
-/* Reads as much of a row as its replacement has to know. 0, found or not; -1. */
-static int old_row(struct index *index, int key_len, struct old_row *old)
+static int read_old_row(struct index *index, int key_len, struct old_row *old)
 {
 	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_OLD);
 	const void *root;
 	int rc;
 
-	*old = (struct old_row){ 0 };
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_blob(s, 1, index->key, key_len, SQLITE_STATIC);
@@ -65,6 +88,40 @@ static int old_row(struct index *index, int key_len, struct old_row *old)
 	}
 	index_stmt_give(index, STMT_ROW_OLD, s);
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : -1;
+}
+
+int index_get_numbered(struct index *index, uint64_t seq, struct record *r)
+{
+	const struct record *known = index_recent_of(index, seq);
+	sqlite3_stmt *s = known == NULL ? index_stmt_take(index, STMT_ROW_NUMBERED) : NULL;
+
+	*r = (struct record){ 0 };
+	if (known != NULL) {
+		record_copy(r, known);
+		return 1;
+	}
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (int64_t)seq);
+	return step_row(index, STMT_ROW_NUMBERED, s, r);
+}
+
+/* Reads as much of a row as its replacement has to know. index->key is the path's. 0, found or not; -1. */
+static int old_row(struct index *index, const char *path, int key_len, struct old_row *old)
+{
+	const struct record *known;
+	enum index_recently recently = index_recent_get(index, path, &known);
+
+	*old = (struct old_row){ .found = recently == RECENTLY_THERE };
+	if (recently == RECENTLY_UNKNOWN)
+		return read_old_row(index, key_len, old);
+	if (old->found) {
+		old->seq = known->seq;
+		old->r.kind = known->kind;
+		old->r.deleted = known->deleted;
+		old->r.content = known->content;
+	}
+	return 0;
 }
 
 static void add_to_totals(struct index_totals *t, const struct record *r, int sign)
@@ -88,6 +145,7 @@ static int delete_row(struct index *index, const struct record *r, uint64_t seq)
 
 	if (s == NULL)
 		return -1;
+	index->rows_gone++;
 	sqlite3_bind_int64(s, 1, (int64_t)seq);
 	if (index_stmt_run(index, STMT_ROW_DELETE, s) < 0)
 		return -1;
@@ -133,7 +191,7 @@ int index_row_write(struct index *index, struct record *r, int key_len)
 {
 	struct old_row old;
 
-	if (old_row(index, key_len, &old) < 0)
+	if (old_row(index, r->path, key_len, &old) < 0)
 		return -1;
 	if (old.found) {
 		if (delete_row(index, &old.r, old.seq) < 0)
@@ -144,6 +202,8 @@ int index_row_write(struct index *index, struct record *r, int key_len)
 		return -1;
 	add_to_totals(&index->now.totals, r, 1);
 	r->seq = index_number(index);
+	index_recent_put(index, r);
+	index_runs_note(index, r->seq, r->via);
 	if (old.found && index_has_list(&old.r) && !(index_has_list(r) && content_equal(&old.r.content, &r->content)))
 		return index_content_release(index, &old.r.content);
 	return 0;
@@ -154,5 +214,6 @@ int index_row_remove(struct index *index, const struct record *row, bool aside)
 	if (delete_row(index, row, row->seq) < 0)
 		return -1;
 	add_to_totals(&index->now.totals, row, -1);
+	index_recent_none(index, row->path);
 	return !aside && index_has_list(row) ? index_content_release(index, &row->content) : 0;
 }

@@ -26,8 +26,8 @@ int index_query_int(struct index *index, const char *sql, int64_t *value)
 static int create_schema(struct index *index)
 {
 	char *sql = mem_printf("%s PRAGMA application_id = %d; PRAGMA user_version = %d;"
-	                       "INSERT INTO state VALUES(1, %" PRId64 ", 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);"
-	                       "INSERT INTO meta VALUES('" INDEX_META_FRESH "', 1)",
+	                       "INSERT INTO state VALUES(1, %" PRId64 ", 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);"
+	                       "INSERT INTO meta VALUES('" INDEX_META_FRESH "', 1), ('" INDEX_META_TOLD "', 0)",
 	                       index_schema_sql, INDEX_APPLICATION_ID, INDEX_SCHEMA, (int64_t)(random_u64() | 1));
 	int rc = index_exec(index, sql);
 
@@ -107,6 +107,10 @@ static const char *const upgrades[INDEX_SCHEMA] = {
 	       "INSERT INTO digests(h8, seq) SELECT h8, seq FROM files WHERE h8 IS NOT NULL ORDER BY h8, seq;"
 	       "UPDATE state SET digested = coalesce((SELECT max(seq) FROM files), 0);"
 	       "DROP INDEX files_h8;"),
+	[8] = ("ALTER TABLE state ADD COLUMN vault_rows INTEGER NOT NULL DEFAULT 0;"
+	       "ALTER TABLE state ADD COLUMN vault_objects INTEGER NOT NULL DEFAULT 0;"
+	       "ALTER TABLE state ADD COLUMN vault_bytes INTEGER NOT NULL DEFAULT 0;" INDEX_SEALED_SQL),
+	[9] = (INDEX_JOINS_SQL),
 };
 
 static int upgrade(struct index *index, int64_t version)
@@ -168,11 +172,17 @@ int index_load_state(struct index *index)
 	index->now.listed = sqlite3_column_int64(s, 11);
 	index->dead_contents = sqlite3_column_int(s, 12) != 0;
 	digested = (uint64_t)sqlite3_column_int64(s, 13);
+	index->now.vault = (struct index_vault_totals){
+		.rows = sqlite3_column_int64(s, 14),
+		.objects = sqlite3_column_int64(s, 15),
+		.bytes = sqlite3_column_int64(s, 16),
+	};
 	/* A clean end has stored the last number that was given. After an unclean one, all that were reserved may have
 	 * been. */
 	index->seq = index->reserved;
 	index_stmt_give(index, STMT_STATE_GET, s);
-	if (index_digests_load(index, digested) < 0 || index_holds_load(index) < 0 || index_asides_load(index) < 0)
+	if (index_digests_load(index, digested) < 0 || index_holds_load(index) < 0 || index_asides_load(index) < 0 ||
+	    index_told_load(index) < 0)
 		return -1;
 	index->committed = index->now;
 	return index->epoch != 0 ? 0 : -1;

@@ -9,7 +9,8 @@ const char index_schema_sql[] =
 	" clean INTEGER NOT NULL, files INTEGER NOT NULL, dirs INTEGER NOT NULL, symlinks INTEGER NOT NULL,"
 	" bytes INTEGER NOT NULL, tombstones INTEGER NOT NULL, wanted INTEGER NOT NULL, wanted_bytes INTEGER NOT NULL,"
 	" offered INTEGER NOT NULL DEFAULT 0, listed INTEGER NOT NULL DEFAULT 0,"
-	" digested INTEGER NOT NULL DEFAULT 0);"
+	" digested INTEGER NOT NULL DEFAULT 0, vault_rows INTEGER NOT NULL DEFAULT 0,"
+	" vault_objects INTEGER NOT NULL DEFAULT 0, vault_bytes INTEGER NOT NULL DEFAULT 0);"
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE peers(no INTEGER PRIMARY KEY, short INTEGER NOT NULL UNIQUE, epoch INTEGER NOT NULL,"
 	" received INTEGER NOT NULL, settled INTEGER NOT NULL, settled_epoch INTEGER NOT NULL, shown BLOB,"
@@ -35,7 +36,7 @@ const char index_schema_sql[] =
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
 	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER, via INTEGER, marks INTEGER,"
 	" h8 INTEGER);"
-	"CREATE INDEX wanted_key ON wanted(key, size);" INDEX_ASIDE_SQL;
+	"CREATE INDEX wanted_key ON wanted(key, size);" INDEX_ASIDE_SQL INDEX_SEALED_SQL INDEX_JOINS_SQL;
 
 /* An index of an older lanyard may lack this table. */
 const char index_install_sql[] =
@@ -59,16 +60,24 @@ const char index_install_sql[] =
 	", via, seen_size, seen_mtime_ns, seen_ctime_ns, seen_ino, seen_mode, marks, why, version IS NULL" \
 	" FROM aside "
 
+#define CORE                                                                                                           \
+	"SELECT seq, path, name, deleted, generation, endorser, coalesce(superseded, 0), bytes, core, endorsement, at" \
+	" FROM vault_cores "
+#define OBJECT                                                                  \
+	"SELECT name, size, sum, refs, coalesce(dead, 0), gone IS NOT NULL, id" \
+	" FROM vault_objects "
+
 const char *const index_sql[STMT_COUNT] = {
 	[STMT_BEGIN_READ] = "BEGIN",
 	[STMT_BEGIN] = "BEGIN IMMEDIATE",
 	[STMT_COMMIT] = "COMMIT",
 	[STMT_STATE_GET] =
 		"SELECT epoch, reserved, clean, files, dirs, symlinks, bytes, tombstones, wanted, wanted_bytes,"
-		" offered, listed, EXISTS(SELECT 1 FROM content WHERE dead IS NOT NULL), digested FROM state",
+		" offered, listed, EXISTS(SELECT 1 FROM content WHERE dead IS NOT NULL), digested,"
+		" vault_rows, vault_objects, vault_bytes FROM state",
 	[STMT_STATE_COUNTERS] =
 		"UPDATE state SET files = ?, dirs = ?, symlinks = ?, bytes = ?, tombstones = ?, wanted = ?,"
-		" wanted_bytes = ?, offered = ?, listed = ?",
+		" wanted_bytes = ?, offered = ?, listed = ?, vault_rows = ?, vault_objects = ?, vault_bytes = ?",
 	[STMT_STATE_NUMBERS] = "UPDATE state SET epoch = ?, reserved = ?, clean = ?",
 	[STMT_ROW_GET] = ROW "WHERE key = ?",
 	[STMT_ROW_OLD] = "SELECT seq, kind, deleted, size, nblocks, root FROM files WHERE key = ?",
@@ -79,6 +88,13 @@ const char *const index_sql[STMT_COUNT] = {
 	[STMT_ROW_TOUCH] =
 		"UPDATE files SET seen_size = ?, seen_mtime_ns = ?, seen_ctime_ns = ?, seen_ino = ?, seen_mode = ?"
 		" WHERE key = ?",
+	[STMT_ROW_JOIN] =
+		"UPDATE files SET chunk_log2 = ?, version = ?, modified_by = ?, base = ?, mode_base = ?, sum = ?,"
+		" via = ? WHERE seq = ?",
+	[STMT_JOINS_INSERT] = "INSERT INTO joins(peer, writer, epoch, pairs, sum) VALUES(?, ?, ?, ?, ?)",
+	[STMT_JOINS_NEXT] = "SELECT id, peer, writer, epoch, pairs, sum FROM joins WHERE id > ? ORDER BY id LIMIT 1",
+	[STMT_JOINS_DELETE] = "DELETE FROM joins WHERE id = ?",
+	[STMT_ROW_NUMBERED] = ROW "WHERE seq = ?",
 	[STMT_ROW_DOUBTFUL] = ROW "WHERE length(version) = 0 ORDER BY seq",
 	[STMT_ROW_SINCE] = ROW "WHERE seq > ? AND seq <= ? ORDER BY seq",
 	[STMT_ROW_MARK] = "UPDATE files SET marks = ? WHERE key = ?",
@@ -90,7 +106,10 @@ const char *const index_sql[STMT_COUNT] = {
 	[STMT_LISTED_COUNT] =
 		"SELECT count(*) FROM (SELECT 1 FROM wanted WHERE id > ? AND id < ? AND kind <> 2 LIMIT ?)",
 	[STMT_ROW_WALK] = ROW "WHERE key >= ? ORDER BY key",
-	[STMT_ROW_BY_ROOT] = ROW "WHERE seq IN (SELECT seq FROM digests WHERE h8 = ?1 AND seq <= ?3) AND root = ?2",
+	[STMT_ROW_BELOW] = "SELECT deleted FROM files WHERE key >= ? AND key < ? ORDER BY key",
+	/* A join, since IN makes a table of its own each time. */
+	[STMT_ROW_BY_ROOT] = ROW "JOIN (SELECT seq AS at FROM digests WHERE h8 = ?1 AND seq <= ?3) ON seq = at"
+				 " WHERE root = ?2",
 	[STMT_ROW_BY_SEQ] = ROW "WHERE seq = ? AND root = ?",
 	[STMT_DIGEST_ROWS] = "SELECT seq, h8 FROM files WHERE seq > ? AND h8 IS NOT NULL ORDER BY seq",
 	[STMT_DIGEST_INSERT] = "INSERT OR IGNORE INTO digests(h8, seq) VALUES(?, ?)",
@@ -170,10 +189,51 @@ const char *const index_sql[STMT_COUNT] = {
 	[STMT_PEER_PROOF_PUT] = "UPDATE peers SET shown = ? WHERE no = ?",
 	[STMT_PEER_ALL] = "SELECT short FROM peers WHERE epoch <> 0",
 	[STMT_KNOWN_CONFIRM] = "INSERT INTO meta(name, value) SELECT 'known' || substr(name, 5), value FROM meta"
-			       " WHERE name GLOB 'seen *'"
+			       " WHERE name GLOB 'seen *' OR name GLOB 'afar *'"
 			       " ON CONFLICT(name) DO UPDATE SET value = max(value, excluded.value)",
 	[STMT_REJECTED_CLEAR] = "DELETE FROM meta WHERE name GLOB 'passed *'",
+	[STMT_REJECTED_ANY] = "SELECT 1 FROM meta WHERE name GLOB 'passed *' LIMIT 1",
 	[STMT_META_GET] = "SELECT value FROM meta WHERE name = ?",
 	[STMT_META_PUT] =
 		"INSERT INTO meta(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+	[STMT_SEALED_GET] = "SELECT size, nblocks, generation, paged, list FROM sealed_contents WHERE root = ?",
+	[STMT_SEALED_PUT] = "INSERT OR REPLACE INTO sealed_contents(root, size, nblocks, generation, paged, list)"
+			    " VALUES(?, ?, ?, ?, ?, ?)",
+	[STMT_SEALED_NEXT] = "SELECT root FROM sealed_contents WHERE root > ? ORDER BY root LIMIT 1",
+	[STMT_SEALED_LISTED] = "SELECT 1 FROM wanted WHERE h8 = ? AND root = ? LIMIT 1",
+	[STMT_SEALED_DELETE] = "DELETE FROM sealed_contents WHERE root = ?",
+	[STMT_CORE_INSERT] = "INSERT INTO vault_cores(seq, path, name, deleted, generation, endorser, superseded,"
+			     " bytes, core, endorsement, at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[STMT_CORE_BEAT] = "UPDATE vault_cores SET superseded = ? WHERE seq = ? AND superseded IS NULL",
+	[STMT_CORE_DELETE] = "DELETE FROM vault_cores WHERE seq = ?",
+	[STMT_CORE_PATH] = "SELECT path, bytes FROM vault_cores WHERE seq = ?",
+	[STMT_CORE_AT] = CORE "WHERE path = ? ORDER BY seq",
+	[STMT_CORE_SINCE] = CORE "WHERE seq > ? ORDER BY seq LIMIT ?",
+	[STMT_CORE_OLD] = CORE "WHERE superseded IS NOT NULL ORDER BY superseded LIMIT ?",
+	[STMT_CORE_DELETED] = CORE "WHERE deleted = 1 AND superseded IS NULL AND at <= ? ORDER BY at LIMIT ?",
+	[STMT_PATH_FIND] = "SELECT path FROM vault_paths WHERE id = ?",
+	[STMT_PATH_PUT] = "INSERT OR REPLACE INTO vault_paths(id, path) VALUES(?, ?)",
+	[STMT_PATH_JOIN] = "UPDATE vault_paths SET path = ?1 WHERE path = ?2",
+	[STMT_PATH_JOIN_CORES] = "UPDATE vault_cores SET path = ?1 WHERE path = ?2",
+	[STMT_PATH_FORGET] = "DELETE FROM vault_paths WHERE path = ?1"
+			     " AND NOT EXISTS(SELECT 1 FROM vault_cores WHERE path = ?1)",
+	[STMT_OBJECT_GET] = OBJECT "WHERE name = ?",
+	[STMT_OBJECT_NEEDS] = "SELECT needs FROM vault_objects WHERE name = ?",
+	[STMT_OBJECT_INSERT] = "INSERT INTO vault_objects(name, size, sum, refs, dead, needs) VALUES(?, ?, ?, 0, ?, ?)",
+	[STMT_OBJECT_RETURN] = "UPDATE vault_objects SET size = ?2, sum = ?3, gone = NULL WHERE name = ?1",
+	[STMT_OBJECT_DELETE] = "DELETE FROM vault_objects WHERE name = ? AND refs = 0",
+	[STMT_OBJECT_UP] = "UPDATE vault_objects SET refs = refs + 1, dead = NULL WHERE name = ?1",
+	[STMT_OBJECT_DOWN] = "UPDATE vault_objects SET refs = refs - 1, dead = CASE WHEN refs = 1 THEN ?2 END"
+			     " WHERE name = ?1 AND refs > 0",
+	[STMT_OBJECT_LOSE] = "UPDATE vault_objects SET gone = 1 WHERE name = ? AND gone IS NULL",
+	[STMT_OBJECT_LACKS] = "SELECT 1 FROM vault_objects WHERE gone IS NOT NULL AND refs > 0 LIMIT 1",
+	[STMT_OBJECT_DEAD] = OBJECT "WHERE dead <= ? ORDER BY dead LIMIT ?",
+	[STMT_OBJECT_AFTER] = OBJECT "WHERE id > ? ORDER BY id LIMIT ?",
+	[STMT_MAIL_PUT] = "INSERT OR REPLACE INTO vault_mail(recipient, sender, at, envelope) VALUES(?, ?, ?, ?)",
+	[STMT_MAIL_GET] = "SELECT recipient, sender, envelope FROM vault_mail WHERE ?1 IS NULL OR recipient = ?1",
+	[STMT_MAIL_FORGET] = "DELETE FROM vault_mail WHERE recipient = ?1 OR sender = ?1",
+	[STMT_HEAD_PUT] = "INSERT OR REPLACE INTO heads(agent, epoch, number, head) VALUES(?, ?, ?, ?)",
+	[STMT_HEAD_GET] = "SELECT head FROM heads WHERE agent = ?",
+	[STMT_HEAD_ALL] = "SELECT agent, epoch, number, head FROM heads ORDER BY agent",
+	[STMT_HEAD_FORGET] = "DELETE FROM heads WHERE agent = ?",
 };

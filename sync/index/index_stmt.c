@@ -114,8 +114,12 @@ static void roll_back(struct index *index)
 	index->numbered = false;
 	index->now = index->committed;
 	index->undone++;
+	index->rows_gone++;
+	index_joins_undone(index);
+	index_recent_clear(index);
 	index->peer_no = 0;
 	index->forgotten = -1;
+	index_told_undone(index);
 }
 
 int index_found_damage(struct index *index, const char *what)
@@ -194,6 +198,18 @@ sqlite3_stmt *index_stmt_take(struct index *index, enum index_stmt id)
 		index->taken[id] = true;
 	}
 	return s;
+}
+
+int index_stmt_run_on(struct index *index, enum index_stmt id, int64_t a, int64_t b)
+{
+	sqlite3_stmt *s = index_stmt_take(index, id);
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, a);
+	if (sqlite3_bind_parameter_count(s) > 1)
+		sqlite3_bind_int64(s, 2, b);
+	return index_stmt_run(index, id, s);
 }
 
 int index_stmt_run_bare(struct index *index, enum index_stmt id)

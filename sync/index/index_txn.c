@@ -46,6 +46,15 @@ static int txn_begin(struct index *index)
 	return -1;
 }
 
+/* That it is not known whom our rows were told must not be forgotten by a clean end. */
+static int save_told(struct index *index)
+{
+	if (index->told_lost && index_exec(index, "INSERT OR REPLACE INTO meta VALUES('" INDEX_META_TOLD "', -1)") < 0)
+		return -1;
+	index->told_lost = false;
+	return 0;
+}
+
 int index_txn_save_numbers(struct index *index, uint64_t reserved, bool clean)
 {
 	sqlite3_stmt *s;
@@ -61,7 +70,8 @@ int index_txn_save_numbers(struct index *index, uint64_t reserved, bool clean)
 	sqlite3_bind_int64(s, 1, (int64_t)index->epoch);
 	sqlite3_bind_int64(s, 2, (int64_t)reserved);
 	sqlite3_bind_int(s, 3, clean);
-	if (index_stmt_run(index, STMT_STATE_NUMBERS, s) < 0 || index_stmt_run_bare(index, STMT_COMMIT) < 0)
+	if (index_stmt_run(index, STMT_STATE_NUMBERS, s) < 0 || save_told(index) < 0 ||
+	    index_stmt_run_bare(index, STMT_COMMIT) < 0)
 		goto back_to_normal;
 	index->txn = INDEX_TXN_NONE;
 	index->reserved = reserved;
@@ -118,6 +128,9 @@ static int save_counters(struct index *index)
 	sqlite3_bind_int64(s, 7, index->now.missing_bytes);
 	sqlite3_bind_int64(s, 8, index->now.offered);
 	sqlite3_bind_int64(s, 9, index->now.listed);
+	sqlite3_bind_int64(s, 10, index->now.vault.rows);
+	sqlite3_bind_int64(s, 11, index->now.vault.objects);
+	sqlite3_bind_int64(s, 12, index->now.vault.bytes);
 	return index_stmt_run(index, STMT_STATE_COUNTERS, s);
 }
 
@@ -137,6 +150,7 @@ int index_txn_commit(struct index *index)
 	index->txn = INDEX_TXN_NONE;
 	index->committed = index->now;
 	index_digests_committed(index);
+	index_joins_committed(index);
 	index->commits++;
 	numbered = index->numbered;
 	index->numbered = false;
@@ -176,6 +190,7 @@ int index_commit(struct index *index)
 		return -1;
 	}
 	end_read(index);
+	index_recent_age(index);
 	if (index->health == INDEX_FAILED_REPORTED)
 		return recover(index);
 	if (index->health == INDEX_HEALTHY && (index->txn != INDEX_TXN_WRITE || index_txn_commit(index) == 0))
@@ -218,6 +233,11 @@ uint64_t index_seq(const struct index *index)
 struct index_totals index_totals(const struct index *index)
 {
 	return index->now.totals;
+}
+
+uint64_t index_rows_gone(const struct index *index)
+{
+	return index->rows_gone;
 }
 
 uint64_t index_commits(const struct index *index)

@@ -63,6 +63,20 @@ static int resume_cursor(struct index_cursor *c)
 	return 0;
 }
 
+void index_cursor_brief(struct index_cursor *c)
+{
+	c->brief = true;
+}
+
+static int cursor_read(const struct index_cursor *c, struct record *r, const uint8_t *key, int n)
+{
+	if (!c->brief || sqlite3_column_int(c->s, INDEX_ROW_DELETED) == 0)
+		return index_row_read(c->index, c->s, r);
+	r->path = index_path(key, n);
+	r->deleted = true;
+	return 0;
+}
+
 int index_next(struct index_cursor *c, struct record *r)
 {
 	const uint8_t *key;
@@ -89,7 +103,7 @@ int index_next(struct index_cursor *c, struct record *r)
 		index_cursor_pause(c);
 		return 0;
 	}
-	if (n > RECORD_PATH_MAX || index_row_read(c->s, r) < 0) {
+	if (n > RECORD_PATH_MAX || cursor_read(c, r, key, n) < 0) {
 		record_clear(r);
 		c->ended = true;
 		return index_found_damage(c->index, "a row is malformed");
@@ -109,4 +123,20 @@ void index_cursor_free(struct index_cursor *c)
 	index_cursor_pause(c);
 	DL_DELETE(c->index->cursors, c);
 	free(c);
+}
+
+bool index_may_live_below(struct index *index, const char *folder, int most)
+{
+	int n = index_key(index, folder), rc = SQLITE_ROW, dead = 0;
+	sqlite3_stmt *s = n < 0 ? NULL : index_stmt_take(index, STMT_ROW_BELOW);
+
+	if (s == NULL)
+		return true;
+	index_below_bind(index, s, n);
+	while (dead <= most && (rc = sqlite3_step(s)) == SQLITE_ROW && sqlite3_column_int(s, 0) != 0)
+		dead++;
+	index_stmt_give(index, STMT_ROW_BELOW, s);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		index_read_failed(index, "read rows");
+	return rc != SQLITE_DONE;
 }

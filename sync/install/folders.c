@@ -80,6 +80,21 @@ struct folder *folders_open(struct folders *c, const char *path, bool mkdirs, co
 	return d;
 }
 
+void folders_adopt(struct folders *c, const char *path, int fd)
+{
+	size_t len = strlen(path);
+	struct folder *d = folders_find(c, path, len);
+
+	if (d != NULL) {
+		close(fd);
+	} else {
+		d = folders_slot(c);
+		*d = (struct folder){ .path = mem_strdup(path), .len = len, .fd = fd };
+	}
+	d->used = ++c->clock;
+	d->dirty = true;
+}
+
 void folders_forget(struct folders *c, const char *path)
 {
 	size_t len = strlen(path);

@@ -29,6 +29,8 @@ struct folders {
 /* The folder of path, opened beneath the root; *name is path's last component. NULL and errno. The last FOLDERS_MAX
  * asked for stay valid. */
 struct folder *folders_open(struct folders *c, const char *path, bool mkdirs, const char **name);
+/* The folder at path itself, open as fd, which is taken over: to be synced, and open for what comes into it. */
+void folders_adopt(struct folders *c, const char *path, int fd);
 /* Closes a folder that is being removed or replaced, and all beneath it. */
 void folders_forget(struct folders *c, const char *path);
 /* After an EACCES: adds u+rwx to a folder of our own that lacks it, until the end of the batch. True: try again. Keeps

@@ -269,7 +269,7 @@ static void apply_new(struct install_job *job, struct install_item *item, struct
 		exchange_file(job, item, d, name);
 }
 
-/* Sets a folder's mode through its own descriptor, so that nothing is followed. */
+/* Sets a folder's mode through its own descriptor, so that nothing is followed. It is synced with the other folders. */
 static int set_dir_mode(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
 {
 	int fd = fs_open(d->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
@@ -285,10 +285,15 @@ static int set_dir_mode(struct install_job *job, struct install_item *item, stru
 	rc = fs_set_mode_fd(fd, disk_mode_kept(job->handle->disk, RECORD_DIR, item->want->mode)) == 0 || fs_lacks(errno)
 	             ? fs_stat_fd(fd, &item->made)
 	             : -1;
-	if (rc == 0 && !job->sync_all)
-		rc = fs_sync_dir(fd);
-	close(fd);
+	folders_adopt(job->folders, item->want->path, fd);
 	return rc;
+}
+
+static bool has_dir_mode(const struct install_job *job, struct install_item *item, const struct folder *d,
+                         const char *name)
+{
+	return fs_stat_at(d->fd, name, &item->made) == 0 &&
+	       item->made.mode == disk_mode_kept(job->handle->disk, RECORD_DIR, item->want->mode);
 }
 
 static void make_dir(struct install_job *job, struct install_item *item, struct folder *d, const char *name)
@@ -299,8 +304,14 @@ static void make_dir(struct install_job *job, struct install_item *item, struct 
 		install_fail(item, INSTALL_ERROR, errno);
 		return;
 	}
+	install_set_dir(job, item, d, name, false);
+}
+
+void install_set_dir(struct install_job *job, struct install_item *item, struct folder *d, const char *name, bool moved)
+{
 	d->dirty = true;
-	if (set_dir_mode(job, item, d, name) == 0)
+	/* A folder that has its mode has nothing to be synced. */
+	if ((moved && has_dir_mode(job, item, d, name)) || set_dir_mode(job, item, d, name) == 0)
 		check_placed(item, d, name);
 	else
 		install_fail(item,

@@ -1,7 +1,7 @@
 /* Shared by the files of sync/install; nobody else includes it. Everything here runs on the batch's worker.
  *
  * From the lowest to the highest: install_item.c, folders.c and swap.c; install_meta.c and install_case.c;
- * install_write.c and install_keep.c; install_apply.c; install_job.c. */
+ * install_write.c and install_keep.c; install_apply.c; install_folder.c; install_job.c. */
 #ifndef LANYARD_SYNC_INSTALL_INTERNAL_H
 #define LANYARD_SYNC_INSTALL_INTERNAL_H
 
@@ -33,6 +33,15 @@ void install_placed_as(struct install_item *item, const struct fs_stat *st, bool
 void install_apply(struct install_job *job, struct install_item *item);
 void install_delete(struct install_job *job, struct install_item *item);
 void install_move(struct install_job *job, struct install_item *item);
+/* The file of a MOVE is at its new place, and *st: its mode and mtime follow, and the result is set. */
+void install_finish_move(struct install_job *job, struct install_item *item, struct folder *to, const char *name,
+                         struct fs_stat *st);
+/* The folder at name, which was made or moved there, is to be item's: gives it its mode, and sets the result. */
+void install_set_dir(struct install_job *job, struct install_item *item, struct folder *d, const char *name,
+                     bool moved);
+/* Moves the folder of a DIR item, and all MOVE items that go into it, by one rename, if they are all that is in it.
+ * True: the results of all of them are set. False: nothing was done. */
+bool install_folder(struct install_job *job, size_t at);
 /* Whether a name on the way to path, or at it, differs from it in upper and lower case alone. */
 bool install_meets_other_case(struct install_job *job, const char *path);
 /* Moves `from` in parts/, which is *st, to a conflict name of item's path, whatever it is. 0, or -1 and errno. */

@@ -155,7 +155,7 @@ static void apply_all(struct install_job *job)
 	for (size_t i = 0; i < job->n; i++) {
 		struct install_item *item = job->items[i];
 
-		if (is_pending(item))
+		if (is_pending(item) && !item->moved && !install_folder(job, i))
 			install_apply(job, item);
 		/* Also of one that could not be made durable. */
 		if (item->temp[0] != '\0' && item->part == NULL)

@@ -59,14 +59,16 @@ struct install_item {
 	enum install_op op;
 	const struct record *want; /* what shall be at want->path */
 	const struct record *ours; /* our row: what should be there now; NULL or a tombstone: nothing */
-	const struct record *from; /* MOVE: the row of the file that moves. FILE: NULL, or a local file to copy from */
-	const uint8_t *bytes;      /* FILE: the content, of one block; NULL: copy, part or empty */
-	const char *part;          /* FILE: a complete and synced part in parts/, mode and mtime set; NULL: none */
-	uint64_t part_ino;         /* of the part that was verified */
-	bool conflict;             /* ours is kept under its conflict name first, if its bytes differ */
-	bool mkdirs;               /* missing folders above may be made */
-	bool release;              /* DELETE: no version is kept: other members have the file */
-	struct kept_hands hands;   /* for a version that is made of ours */
+	/* MOVE: the row of the file that moves. FILE: NULL, or a local file to copy from. DIR: NULL, or the row of a
+	 * folder that the batch deletes and whose files move here, so that it may move as a whole. */
+	const struct record *from;
+	const uint8_t *bytes;    /* FILE: the content, of one block; NULL: copy, part or empty */
+	const char *part;        /* FILE: a complete and synced part in parts/, mode and mtime set; NULL: none */
+	uint64_t part_ino;       /* of the part that was verified */
+	bool conflict;           /* ours is kept under its conflict name first, if its bytes differ */
+	bool mkdirs;             /* missing folders above may be made */
+	bool release;            /* DELETE: no version is kept: other members have the file */
+	struct kept_hands hands; /* for a version that is made of ours */
 
 	/* The result. */
 	enum install_result result;
@@ -85,6 +87,7 @@ struct install_item {
 	char temp[40];       /* name of the new thing in parts/; "" when none */
 	bool staged;         /* in the batch's folder there */
 	bool verified;       /* bytes have the content's hash */
+	bool moved;          /* with its folder */
 	bool placed;         /* it is at its path; the job checks it once more at the end */
 	bool equal;          /* the conflict was none: ours has the same bytes, and nothing of it has to be kept */
 	bool part_used;      /* its part is at its path, whatever failed after that */

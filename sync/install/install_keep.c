@@ -255,13 +255,14 @@ static bool changes_meta(const struct install_item *item)
 }
 
 /* The file is at its new place; its mode and mtime may have to follow. */
-static void finish_move(struct install_job *job, struct install_item *item, struct folder *to, const char *name,
-                        struct fs_stat *st)
+void install_finish_move(struct install_job *job, struct install_item *item, struct folder *to, const char *name,
+                         struct fs_stat *st)
 {
 	const struct record *want = item->want, *from = item->from;
 	bool follow = changes_meta(item);
 	struct fs_stat now = *st;
 
+	item->result = INSTALL_DONE;
 	item->made = *st;
 	if (!follow && st->mode != record_disk_mode(from)) {
 		/* A user changed it a moment ago. */
@@ -321,6 +322,5 @@ void install_move(struct install_job *job, struct install_item *item)
 		install_fail(item, INSTALL_CHANGED, 0);
 		return;
 	}
-	item->result = INSTALL_DONE;
-	finish_move(job, item, to, name, &st);
+	install_finish_move(job, item, to, name, &st);
 }

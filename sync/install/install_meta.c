@@ -36,8 +36,12 @@ int install_set_meta(const struct install_job *job, struct folder *d, const char
 		error = errno;
 		break;
 	}
-	if (want->kind != RECORD_DIR && fs_set_mtime_at(d->fd, name, want->mtime_ns) < 0 && error == 0)
-		error = errno;
+	while (want->kind != RECORD_DIR && fs_set_mtime_at(d->fd, name, want->mtime_ns) < 0) {
+		if (folders_unlock(d))
+			continue;
+		error = error == 0 ? errno : error;
+		break;
+	}
 	errno = error;
 	return error == 0 ? 0 : -1;
 }

@@ -157,7 +157,9 @@ static int write_symlink(struct install_job *job, struct install_item *item)
 	/* EPERM means that the disk has no symlinks, since the folder is ours. */
 	if (symlinkat(item->want->target, job->parts, item->temp) < 0)
 		return install_fail(item, INSTALL_ERROR, errno == EPERM || errno == ENOSYS ? EOPNOTSUPP : errno);
-	if ((fs_set_mtime_at(job->parts, item->temp, item->want->mtime_ns) < 0 && !fs_lacks(errno)) ||
+	/* That it cannot be opened is nothing that the disk lacks. */
+	if ((fs_set_mtime_at(job->parts, item->temp, item->want->mtime_ns) < 0 &&
+	     (errno == EACCES || !fs_lacks(errno))) ||
 	    fs_stat_at(job->parts, item->temp, &item->made) < 0) {
 		install_fail(item, INSTALL_ERROR, errno);
 		unlinkat(job->parts, item->temp, 0);

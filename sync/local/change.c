@@ -5,13 +5,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "sync/local/local_internal.h"
 #include "sync/plan/path.h"
-
-/* Far longer than a tick of the file system's clock, and than an event can wait to be read. */
-#define RECENT_NS (INT64_C(10) * 1000000000)
 
 /* --- folders and symlinks --- */
 
@@ -75,15 +71,14 @@ static uint64_t write_mode(struct local *l, const struct check *k, uint64_t seq)
 /* Everything except the ctime is what the row says. A rename, a new mode or a link changes the ctime, and so does a
  * write whose mtime was set back: only reading tells them apart. Until then the row keeps the ctime of the bytes it
  * knows, so that an installer or a verify sees that the file is not known to be what the row says. */
-static void found_other_ctime(struct local *l, const struct check *k, const struct record *row,
-                              const struct walk_merge *m, uint64_t seq)
+static void found_other_ctime(struct local *l, const struct check *k, const struct record *row, bool full, uint64_t seq)
 {
 	uint64_t row_seq = row->seq;
 
 	if (row_meta_mode(share_disk(l->c.share), row, RECORD_FILE, &k->st) != row->mode)
 		row_seq = write_mode(l, k, seq);
 	if (row_seq != 0 && row->seen.ctime_ns != k->st.ctime_ns && !local_is_installing(l, k->path))
-		change_hash_send(l, k, row, row_seq, m != NULL && m->full);
+		change_hash_send(l, k, row, row_seq, full);
 }
 
 /* The path at which a moved file's row still is; NULL when nothing was moved here. */
@@ -99,8 +94,7 @@ static char *path_before(const struct check *k, const struct scan_hint *hint, co
 /* If this is the file that was at `before`, gives its row the old row's content. The old row's tombstone follows
  * the new row at once, so that a peer that receives both can make one rename of them. A new ctime still has to be
  * explained by the bytes, as above. False: it is not that file. */
-static bool take_over(struct local *l, const struct check *k, const char *before, const struct walk_merge *m,
-                      uint64_t seq)
+static bool take_over(struct local *l, const struct check *k, const char *before, bool full, uint64_t seq)
 {
 	struct record old = { 0 };
 	struct record r = { 0 };
@@ -118,9 +112,10 @@ static bool take_over(struct local *l, const struct check *k, const char *before
 	r.via = l->c.short_id;
 	r.seen.ctime_ns = old.seen.ctime_ns;
 	if (change_row_write(l, &r, NULL) == 0) {
+		gone_back(l, old.path);
 		change_row_gone(l, old.path, k->moved ? k->before : -1);
 		if (old.seen.ctime_ns != k->st.ctime_ns)
-			change_hash_send(l, k, &r, r.seq, m != NULL && m->full);
+			change_hash_send(l, k, &r, r.seq, full);
 	} else {
 		local_check_again(l, old.path);
 	}
@@ -141,18 +136,6 @@ static bool may_be_open(const struct check *k, const struct record *row, const s
 		return false;
 	return !record_is(row, RECORD_FILE) || row->seen.ino != k->st.ino || row->seen.size != k->st.size ||
 	       k->st.mtime_ns == k->st.ctime_ns;
-}
-
-/* Whether a write may not show. The clock that stamps files ticks every few milliseconds: a second write in the
- * same tick, of the same size, changes nothing that a check can see. But there is an event of it, and it leaves
- * mtime and ctime equal. */
-static bool may_hide_write(const struct check *k, const struct scan_hint *hint)
-{
-	int64_t now_ns = clock_wall_ns();
-
-	if (hint == NULL || !hint->hint.content || !row_meta_is_coarser(k->st.mtime_ns, k->st.ctime_ns))
-		return false;
-	return k->st.ctime_ns > now_ns - RECENT_NS && k->st.ctime_ns < now_ns + RECENT_NS;
 }
 
 enum { NAMES_MAX = 1000 };
@@ -191,9 +174,11 @@ static void found_file(struct local *l, const struct check *k, const struct reco
 {
 	char *before = path_before(k, hint, m);
 	bool written = hidden_write_possible(l, k->path, before);
+	bool content = hint != NULL && hint->hint.content;
+	bool full = m != NULL ? m->full : hint != NULL && hint->full;
 
 	if (record_is(row, RECORD_FILE) && record_disk_mode(row) == k->st.mode &&
-	    seen_match(&row->seen, &k->st) == SEEN_SAME && !may_hide_write(k, hint) && !written) {
+	    seen_match(&row->seen, &k->st) == SEEN_SAME && !(content && moves_hides_write(&k->st)) && !written) {
 		problem_checked(l->problems, k->path, &k->st, l->scan.walk_no);
 		goto free_before;
 	}
@@ -202,7 +187,7 @@ static void found_file(struct local *l, const struct check *k, const struct reco
 	if (debounce_waits(l->debounce, k->path)) {
 		/* The debouncer began to wait for it after this check began, although its writer had closed it
 		 * before. */
-		if (hint != NULL && hint->hint.content && !hint->hint.writing)
+		if (content && !hint->hint.writing)
 			local_check_again(l, k->path);
 		goto free_before;
 	}
@@ -211,9 +196,8 @@ static void found_file(struct local *l, const struct check *k, const struct reco
 	/* A full scan checks all names anyway. */
 	if (m == NULL || !m->full)
 		check_other_names(l, k);
-	if (record_is(row, RECORD_FILE) && seen_match(&row->seen, &k->st) != SEEN_OTHER &&
-	    (hint == NULL || !hint->hint.content) && !written) {
-		found_other_ctime(l, k, row, m, seq);
+	if (record_is(row, RECORD_FILE) && seen_match(&row->seen, &k->st) != SEEN_OTHER && !content && !written) {
+		found_other_ctime(l, k, row, full, seq);
 		goto free_before;
 	}
 	if (hint != NULL && may_be_open(k, row, hint)) {
@@ -221,8 +205,11 @@ static void found_file(struct local *l, const struct check *k, const struct reco
 		               hint->hint.fresh ? DEBOUNCE_CREATED : DEBOUNCE_WRITING);
 		goto free_before;
 	}
-	if ((before == NULL || written || !take_over(l, k, before, m, seq)) && !local_is_installing(l, k->path))
-		change_hash_send(l, k, row, row != NULL ? row->seq : 0, m != NULL && m->full);
+	if (before != NULL ? !written && take_over(l, k, before, full, seq)
+	                   : !written && !content && moves_found(l, k, row, full))
+		goto free_before;
+	if (!local_is_installing(l, k->path))
+		change_hash_send(l, k, row, row != NULL ? row->seq : 0, full);
 free_before:
 	free(before);
 }
@@ -269,6 +256,9 @@ void change_found(struct local *l, const struct check *k, const struct record *r
 		gone_back(l, k->path);
 	if (own_is(l, k->path) && !own_may_end(l, k)) {
 		problem_clear(l->problems, k->path);
+		/* Another name of it may be shared. */
+		if (k->st.kind == S_IFREG && (m == NULL || !m->full))
+			check_other_names(l, k);
 		return;
 	}
 	switch (k->st.kind) {

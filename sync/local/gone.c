@@ -113,8 +113,11 @@ void gone_add(struct local *l, const struct record *row)
 
 	if (means == OWN_ABSENT_STAYS)
 		return;
-	/* A folder of which more is listed may still be moved on: it waits like what is deleted. */
-	if (adopt_was_deleting(l, row->path) || (means == OWN_ABSENT_FORGET && row->kind != RECORD_DIR)) {
+	/* A folder of which more is listed may still be moved on: it waits like what is deleted. But not one of which
+	 * nothing is known now: by the time that it is judged, the merge may be over, or a member may have told of it,
+	 * and then it would be a deletion. */
+	if (adopt_was_deleting(l, row->path) ||
+	    (means == OWN_ABSENT_FORGET && (row->kind != RECORD_DIR || own_knows_nothing(l, row)))) {
 		change_row_gone(l, row->path, 0);
 		return;
 	}
@@ -137,6 +140,11 @@ void gone_add(struct local *l, const struct record *row)
 		g->first_ms = g->last_ms;
 	g->counted += p->counts;
 	HASH_ADD_STR(g->paths, path, p);
+}
+
+int64_t gone_calm(const struct gone *g)
+{
+	return g->calm;
 }
 
 void gone_back(struct local *l, const char *path)

@@ -58,8 +58,9 @@ struct growing {
 struct slice_job {
 	struct local *local;
 	struct share_handle *handle;
-	struct grown *of;    /* the loop's; valid while the job is growing.out */
-	char *path;          /* owned */
+	struct grown *of; /* the loop's; valid while the job is growing.out */
+	char *path;       /* owned */
+	const struct chunk_rule *cuts;
 	int fd;              /* the job's own; -1: it opens the file */
 	int64_t size, pos;   /* at the last look; where to cut on */
 	int64_t least;       /* bytes of a file that is told of */
@@ -116,7 +117,7 @@ static bool slice_cut(struct slice_job *job)
 	struct block b;
 	int rc;
 
-	cutter_init(&c, job->fd, job->st.size, LOG2_FIRST, false,
+	cutter_init(&c, job->cuts, job->fd, job->st.size, LOG2_FIRST, false,
 	            (struct cutter_range){ .pos = pos, .hash_from = pos, .end = end });
 	while ((rc = cutter_next(&c, &b)) > 0) {
 		pos += b.len;
@@ -282,6 +283,7 @@ static void grown_look(struct local *l, struct grown *e)
 	job->handle = share_handle_ref(l->handle);
 	job->of = e;
 	job->path = mem_strdup(e->path);
+	job->cuts = l->c.cuts;
 	job->fd = e->fd >= 0 ? fcntl(e->fd, F_DUPFD_CLOEXEC, 0) : -1;
 	job->size = e->size;
 	job->pos = e->pos;

@@ -36,6 +36,16 @@ static void on_watch_tree(void *arg, const char *path)
 		scan_queue_tree(l, path, NULL);
 }
 
+/* A walk that is under way may have met it at its new place, and got the number of a watch that is gone by now: one
+ * full scan follows, as after any folder that moved. */
+static void on_watch_left(void *arg, const char *path)
+{
+	struct local *l = arg;
+
+	on_watch_hint(l, path, DEBOUNCE_NOW);
+	l->folders_moved |= (l->scan.subtree != NULL || l->scan.full != NULL) && !l->c.events_alone;
+}
+
 static void on_watch_folder(void *arg, const char *path)
 {
 	if (!local_refuse_long(arg, path))
@@ -82,6 +92,7 @@ static void on_watch_root(void *arg)
 static const struct watch_ops watch_ops = {
 	.hint = on_watch_hint,
 	.tree = on_watch_tree,
+	.left = on_watch_left,
 	.folder = on_watch_folder,
 	.moved = on_watch_moved,
 	.lost = on_watch_lost,
@@ -227,12 +238,14 @@ struct local *local_new(const struct local_config *config)
 	struct local *l = MEM_NEW(struct local);
 
 	l->c = *config;
+	if (l->c.cuts == NULL)
+		l->c.cuts = &chunk_plain;
 	l->refs = 1;
 	l->debounce = debounce_new();
 	l->problems = problem_new(l->c.share);
 	l->gone = gone_new(l);
 	growing_new(l);
-	l->hash = hash_new(config->workers, &hash_ops, l);
+	l->hash = hash_new(config->workers, l->c.cuts, &hash_ops, l);
 	l->root.back = local_begin;
 	l->hook = loop_hook_new(config->loop, local_turn, l);
 	l->debounce_timer = loop_timer_new(config->loop, local_woken, l);

@@ -29,9 +29,10 @@ struct local_config {
 	struct workers *workers;
 	struct share *share;
 	struct index *index;
-	uint64_t short_id;       /* ours, for modified_by */
-	struct comings *comings; /* is told of large files before their records are written; NULL: nobody is */
-	int64_t rescan_s;        /* between full scans, jittered by 20 %; 0: 3600 */
+	uint64_t short_id;             /* ours, for modified_by */
+	const struct chunk_rule *cuts; /* how files are cut; outlives the workers; NULL: as in a group without keys */
+	struct comings *comings;       /* is told of large files before their records are written; NULL: nobody is */
+	int64_t rescan_s;              /* between full scans, jittered by 20 %; 0: 3600 */
 	/* The index is not of this disk's time, since it was put back or its choices were: until the first full scan is
 	 * complete, what is absent is not here, and what differs was found; neither is a change of what the rows
 	 * say. */

@@ -9,6 +9,7 @@
  *   change_row     rows written
  *   gone           absent paths, until they become tombstones
  *   change_hash    files read, and their rows
+ *   moves          files that were moved, as events told or as their inodes show
  *   change         one check against its row: nothing, a row, or a file to read
  *   walk_merge, walk_merge_rows, scan_queue   walks: queued, and merged with the rows
  *   recheck, root, full   what is checked again, whether the share is there, when to scan everything
@@ -55,6 +56,9 @@ struct walk_merge {
 	/* Rows of absent folders, each within the one before: each becomes a tombstone after what is in it. */
 	struct record *folders;
 	size_t nfolders, cap_folders;
+	/* Folders that were moved and that the walk is in, each within the one before: paths where they are now. */
+	char **left;
+	size_t nleft, cap_left;
 	UT_hash_handle hh; /* in scan.queue, by `under` */
 };
 
@@ -62,6 +66,7 @@ struct walk_merge {
 struct scan_hint {
 	struct debounce_hint hint;
 	char *from;        /* the file was moved here from this path; NULL: not known to be moved */
+	bool full;         /* counted in scan.full_hashing */
 	UT_hash_handle hh; /* in scan.content_hints, by hint.path */
 };
 
@@ -80,7 +85,8 @@ struct file_job {
 
 /* A file that was renamed. */
 struct scan_move {
-	char *from, *to;
+	char *from, *to; /* owned */
+	bool full;       /* the full scan recognized it: counted in scan.full_hashing */
 	struct scan_move *prev, *next;
 };
 
@@ -103,7 +109,7 @@ struct scan {
 	int64_t full_files; /* paths checked */
 	int64_t full_changed;
 	int64_t full_ignored; /* left out by the rules */
-	int64_t full_hashing; /* files that it found and that are being hashed */
+	int64_t full_hashing; /* files that it found and that are being hashed, or checked as moved ones */
 	bool full_ended;      /* the walk is over, but not full_hashing */
 	int64_t full_began_ms;
 	int64_t unwatched; /* folders that could not be watched */
@@ -221,6 +227,8 @@ void hidden_write_forget(struct local *l);
 /* --- own.c --- */
 /* Whether the path is unshared or set aside: nothing is judged there. True if that cannot be read. */
 bool own_is(struct local *l, const char *path);
+/* Nothing of the row's past counts now: it is being dropped, or is doubtful, or the index may be of another time. */
+bool own_knows_nothing(const struct local *l, const struct record *row);
 /* What r, which is about to be written and has its path's old row's version, is to that row. */
 enum own_found {
 	OWN_CHANGE,  /* a change of it */
@@ -291,7 +299,9 @@ void gone_free(struct gone *g);
 void gone_reset(struct gone *g);
 /* Nothing is at the row's path. */
 void gone_add(struct local *l, const struct record *row);
-/* Something is at the path again. */
+/* Files and symlinks when nothing was going on last. */
+int64_t gone_calm(const struct gone *g);
+/* Something is at the path again, or its row is a tombstone. */
 void gone_back(struct local *l, const char *path);
 /* A full scan begins, or has ended. */
 void gone_scan_begins(struct gone *g);
@@ -336,6 +346,26 @@ bool change_hash_done(struct local *l, struct hash_file *f);
 void change_hash_cut(struct local *l, struct hash_file *f, int fd);
 /* Frees a file that is not hashed any more. */
 void change_hash_drop(struct hash_file *f);
+
+/* --- moves.c --- */
+/* `from` is now `to`: to be checked as a pair. full: as scan_move.full. False: too many wait. */
+bool moves_add(struct local *l, const char *from, const char *to, bool full);
+/* `from` is now `to`. If the last pair was moved to `from`, its new path is `to`, and true is returned. */
+bool moves_again(struct local *l, const char *from, const char *to);
+/* The next pair, of which there is one; its paths are the caller's to free. */
+struct scan_move moves_take(struct local *l);
+void moves_drop(struct local *l);
+/* True if the check, of a file that is not what its path's row says, met a file that has a row at another path: the two
+ * will be checked as a pair. */
+bool moves_found(struct local *l, const struct check *k, const struct record *row, bool full);
+/* Whether a file with the inode of r's is that file. Where the ctime is the mtime again (vfat, exfat, sshfs) it
+ * confirms nothing, and such disks give out new inode numbers at each mount: another file of the same size and time
+ * may have this one now. It is read first. */
+bool moves_is_that_file(const struct record *r, const struct fs_stat *st);
+/* Whether a write may not show. The clock that stamps files ticks every few milliseconds: a second write in the same
+ * tick, of the same size, changes nothing that a check can see. But it leaves mtime and ctime equal, and there is an
+ * event of it, if only of the path that the file had then. */
+bool moves_hides_write(const struct fs_stat *st);
 
 /* --- change.c --- */
 /* Compares a check with the path's row (NULL: none): writes a row, sends the file to be hashed, or leaves

@@ -22,8 +22,7 @@ bool own_is(struct local *l, const char *path)
 	return rc != 0;
 }
 
-/* While nothing of the row's past counts. */
-static bool knows_nothing(const struct local *l, const struct record *row)
+bool own_knows_nothing(const struct local *l, const struct record *row)
 {
 	return row->leaving || row->version.n == 0 || l->merging;
 }
@@ -43,7 +42,7 @@ enum own_found own_found(struct local *l, struct record *r)
 	enum own_found found = OWN_CHANGE;
 	bool same;
 
-	if (!knows_nothing(l, r))
+	if (!own_knows_nothing(l, r))
 		return OWN_CHANGE;
 	if (index_get(l->c.index, r->path, &row) < 0) {
 		local_unwritten(l);

@@ -97,12 +97,15 @@ static bool scan_merge_job(struct local *l, struct scan_job *job)
 	if (job->why != NULL) {
 		local_fail(l, job->why);
 		job->why = NULL;
-	} else if (job->merge == NULL)
+	} else if (job->merge == NULL) {
 		walk_merge_hints(l, &job->batch, job->hints, job->seq);
-	else if (!walk_merge_batch(l, job->merge, &job->batch, &job->at, job->seq))
+		if (l->error == NULL)
+			finish_full(l);
+	} else if (!walk_merge_batch(l, job->merge, &job->batch, &job->at, job->seq)) {
 		return false;
-	else if (job->batch.end)
+	} else if (job->batch.end) {
 		end_walk(l, job->merge);
+	}
 	return true;
 }
 
@@ -170,11 +173,11 @@ static void submit_step(struct local *l, struct walk_merge *m)
 
 /* --- single paths --- */
 
-static void scan_add_hint(struct local *l, struct scan_job *job, struct debounce_hint hint, char *from)
+static void scan_add_hint(struct local *l, struct scan_job *job, struct debounce_hint hint, char *from, bool full)
 {
 	struct scan_hint *h = &job->hints[job->n];
 
-	*h = (struct scan_hint){ .hint = hint, .from = from };
+	*h = (struct scan_hint){ .hint = hint, .from = from, .full = full };
 	if (hint.content)
 		HASH_ADD_KEYPTR(hh, l->scan.content_hints, h->hint.path, strlen(h->hint.path), h);
 	job->paths[job->n] = (struct walk_path){ .path = hint.path, .from = from, .tag = (int)job->n };
@@ -203,17 +206,14 @@ static bool submit_hints(struct local *l)
 	job->paths = mem_calloc(WALK_BATCH, sizeof(job->paths[0]));
 	job->ignore = ignore_ref(share_ignore(l->c.share));
 	while (l->scan.moves != NULL && job->n + 2 <= WALK_BATCH) {
-		struct scan_move *v = l->scan.moves;
+		struct scan_move v = moves_take(l);
 
-		DL_DELETE(l->scan.moves, v);
-		l->scan.nmoves--;
-		scan_add_hint(l, job, (struct debounce_hint){ .path = v->to }, mem_strdup(v->from));
-		scan_add_hint(l, job, (struct debounce_hint){ .path = v->from }, NULL);
-		free(v);
+		scan_add_hint(l, job, (struct debounce_hint){ .path = v.to }, mem_strdup(v.from), v.full);
+		scan_add_hint(l, job, (struct debounce_hint){ .path = v.from }, NULL, false);
 	}
 	while (job->n < WALK_BATCH && debounce_take(l->debounce, &hint)) {
 		if (!put_off(l, &hint))
-			scan_add_hint(l, job, hint, NULL);
+			scan_add_hint(l, job, hint, NULL, false);
 	}
 	if (job->n == 0) {
 		job->local = l;
@@ -322,8 +322,6 @@ void scan_reset(struct local *l)
 {
 	struct scan *s = &l->scan;
 	struct file_job *f;
-	struct scan_move *v;
-	struct scan_move *next;
 
 	for (f = s->files; f != NULL; f = f->hh.next) {
 		f->stale = true;
@@ -349,11 +347,5 @@ void scan_reset(struct local *l)
 	s->subtree = s->full = NULL;
 	s->full_ended = s->full_wanted = false;
 	hidden_write_forget(l);
-	s->nmoves = 0;
-	DL_FOREACH_SAFE(s->moves, v, next) {
-		DL_DELETE(s->moves, v);
-		free(v->from);
-		free(v->to);
-		free(v);
-	}
+	moves_drop(l);
 }

@@ -1,5 +1,4 @@
-/* Walks that are queued, and files that were renamed and wait to be checked. Both lists are bounded: above that, a
- * full scan or plain hints take their place. */
+/* Walks that are queued, and what becomes of a rename. The list is bounded: above that, a full scan takes its place. */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -9,7 +8,6 @@
 #include "sync/plan/path.h"
 
 enum {
-	MOVES_MAX = 20000,
 	QUEUE_MAX = 20000, /* queued walks; above that, a full scan replaces them all */
 };
 
@@ -118,33 +116,16 @@ static void move_tree(struct local *l, const char *from, const char *to)
 /* The new path is checked first: its rows are made of those of the old one, which then become tombstones. */
 void scan_queue_move(struct local *l, const char *from, const char *to, bool is_dir)
 {
-	struct scan_move *last = l->scan.moves != NULL ? l->scan.moves->prev : NULL;
-	struct scan_move *v;
-
 	if (is_dir) {
 		move_tree(l, from, to);
 		return;
 	}
-	/* That many are not worth keeping as pairs; hints are bounded by the debouncer. */
-	if (l->scan.nmoves == MOVES_MAX) {
-		debounce_event(l->debounce, loop_now_ms(l->c.loop), to, DEBOUNCE_NOW);
-		debounce_event(l->debounce, loop_now_ms(l->c.loop), from, DEBOUNCE_NOW);
-		return;
-	}
 	/* Renamed twice before it was checked: the row is still under the first name. */
-	if (last != NULL && strcmp(last->to, from) == 0 && strcmp(last->from, to) != 0) {
-		hidden_write_moved(l, from, last->from);
-		debounce_event(l->debounce, loop_now_ms(l->c.loop), from, DEBOUNCE_NOW);
-		free(last->to);
-		last->to = mem_strdup(to);
+	if (moves_again(l, from, to) || moves_add(l, from, to, false))
 		return;
-	}
-	hidden_write_moved(l, from, from);
-	v = MEM_NEW(struct scan_move);
-	v->from = mem_strdup(from);
-	v->to = mem_strdup(to);
-	l->scan.nmoves++;
-	DL_APPEND(l->scan.moves, v); /* NOLINT(clang-analyzer-core.NullDereference): the first one's prev is the last */
+	/* That many are not worth keeping as pairs; hints are bounded by the debouncer. */
+	debounce_event(l->debounce, loop_now_ms(l->c.loop), to, DEBOUNCE_NOW);
+	debounce_event(l->debounce, loop_now_ms(l->c.loop), from, DEBOUNCE_NOW);
 }
 
 void local_hint_tree(struct local *l, const char *path)

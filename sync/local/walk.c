@@ -358,12 +358,12 @@ static void enter(struct walk *w, int dirfd, const char *name, struct check *l)
 	push_frame(w, fd, path_len, count);
 }
 
-/* Only of files: a folder's row takes nothing over from where it was. */
+/* A symlink's row takes nothing over from where it was. */
 static void check_where_it_was(const struct walk *w, struct check *l)
 {
 	char *before;
 
-	if (w->from == NULL || l->st.kind != S_IFREG)
+	if (w->from == NULL || (l->st.kind != S_IFREG && l->st.kind != S_IFDIR))
 		return;
 	before = mem_printf("%s%s", w->from, w->path + w->under_len);
 	check_before(w->handle, before, l);

@@ -11,9 +11,13 @@
 #include "sync/local/local_internal.h"
 #include "sync/plan/path.h"
 
-/* The loop has other things to do: a merge that takes longer goes on in the next turn. */
-#define MERGE_SLICE_NS (INT64_C(10) * 1000000)
-enum { CLOCK_EVERY = 16 };
+/* The loop has other things to do: a merge that takes longer goes on in the next turn. Each turn tells what it has
+ * merged, so that peers work meanwhile. */
+#define MERGE_SLICE_NS (INT64_C(3) * 1000000)
+enum {
+	CLOCK_EVERY = 16,
+	LEFT_ROWS_MAX = 20000, /* below a folder that was moved: with more the walk of its old path ends it */
+};
 
 /* --- absent --- */
 
@@ -39,8 +43,9 @@ static void end_folders(struct local *l, struct walk_merge *m, const char *next)
 
 static void walk_merge_absent(struct local *l, struct walk_merge *m, struct record *row)
 {
-	/* Version 0.1.0 had rows of lanyard's own files, and of the ignore rules: they stay as they are. */
-	if (row->deleted || path_check(row->path, strlen(row->path)) != PATH_OK ||
+	/* Version 0.1.0 had rows of lanyard's own files, and of the ignore rules: they stay as they are. What an
+	 * installer has just moved away gets its row from it. */
+	if (row->deleted || local_is_installing(l, row->path) || path_check(row->path, strlen(row->path)) != PATH_OK ||
 	    (m->skip != NULL && path_is_under(row->path, m->skip)) ||
 	    ignore_match(m->ignore, row->path, row->kind == RECORD_DIR))
 		return;
@@ -61,6 +66,48 @@ static void walk_merge_absent(struct local *l, struct walk_merge *m, struct reco
 	/* The row belongs to the list now. */
 	*row = (struct record){ 0 };
 	m->have_row = false;
+}
+
+/* --- moved folders --- */
+
+static void note_left(struct walk_merge *m, const struct check *k)
+{
+	if (m->nleft == m->cap_left) {
+		m->cap_left = m->cap_left * 2 + 8;
+		m->left = mem_realloc(m->left, m->cap_left, sizeof(m->left[0]));
+	}
+	m->left[m->nleft++] = mem_strdup(k->path);
+}
+
+/* A folder that was moved, with all that its rows say: its old path's tombstone follows at once, so that a peer can
+ * move it as a whole. It need not wait as what is missing does: it takes no file away. */
+static void end_left(struct local *l, const struct walk_merge *m, const char *now)
+{
+	char *before = mem_printf("%s%s", m->from, now + strlen(m->under));
+	struct record row = { 0 };
+
+	if (index_get(l->c.index, before, &row) < 0) {
+		local_unwritten(l);
+	} else if (record_is(&row, RECORD_DIR) && !index_may_live_below(l->c.index, before, LEFT_ROWS_MAX)) {
+		gone_back(l, before);
+		change_row_gone(l, before, 0);
+	}
+	record_clear(&row);
+	free(before);
+}
+
+/* Ends those that the walk has passed, the deepest first. */
+static void end_all_left(struct local *l, struct walk_merge *m, const char *next)
+{
+	while (m->nleft > 0) {
+		char *now = m->left[m->nleft - 1];
+
+		if (next != NULL && path_is_under(next, now))
+			return;
+		m->nleft--;
+		end_left(l, m, now);
+		free(now);
+	}
 }
 
 /* --- present --- */
@@ -118,6 +165,8 @@ static void walk_merge_found(struct local *l, struct walk_merge *m, const struct
 		set_skip(&m->skip, k->path);
 	if (k->path[0] == '\0')
 		return;
+	if (k->moved && k->st.kind == S_IFDIR && k->error == 0 && k->before == 0)
+		note_left(m, k);
 	if (m->full)
 		l->scan.full_files++;
 	if (m->shallow && strcmp(k->path, m->under) != 0 && needs_walk(l, k, row))
@@ -136,6 +185,7 @@ static bool walk_merge_one(struct local *l, struct walk_merge *m, const struct c
 	if (l->error != NULL)
 		return false;
 	end_folders(l, m, cmp < 0 ? row->path : k != NULL ? k->path : NULL);
+	end_all_left(l, m, cmp < 0 ? row->path : k != NULL ? k->path : NULL);
 	if (cmp < 0)
 		walk_merge_absent(l, m, row);
 	else if (k != NULL)
@@ -164,6 +214,9 @@ bool walk_merge_batch(struct local *l, struct walk_merge *m, const struct walk_b
 		if (i % CLOCK_EVERY == 0 && clock_mono_ns() > until)
 			return false;
 	}
+	/* What is left was not met, and so tombstones say nothing more. */
+	if (b->end)
+		index_cursor_brief(m->cursor);
 	for (unsigned i = 1; b->end && l->error == NULL && walk_merge_one(l, m, NULL, seq); i++)
 		if (i % CLOCK_EVERY == 0 && clock_mono_ns() > until)
 			return false;
@@ -216,6 +269,10 @@ static void walk_merge_hint(struct local *l, const struct check *k, const struct
 
 void walk_merge_hints(struct local *l, const struct walk_batch *b, const struct scan_hint *hints, uint64_t seq)
 {
-	for (size_t i = 0; i < b->n && l->error == NULL; i++)
-		walk_merge_hint(l, &b->checks[i], &hints[b->checks[i].tag], seq);
+	for (size_t i = 0; i < b->n && l->error == NULL; i++) {
+		const struct scan_hint *h = &hints[b->checks[i].tag];
+
+		walk_merge_hint(l, &b->checks[i], h, seq);
+		l->scan.full_hashing -= h->full;
+	}
 }

@@ -23,6 +23,9 @@ void walk_merge_free(struct walk_merge *m)
 	for (size_t i = 0; i < m->nfolders; i++)
 		record_clear(&m->folders[i]);
 	free(m->folders);
+	for (size_t i = 0; i < m->nleft; i++)
+		free(m->left[i]);
+	free(m->left);
 	if (m->have_row)
 		record_clear(&m->row);
 	index_cursor_free(m->cursor);

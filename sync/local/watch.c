@@ -10,7 +10,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include <utlist.h>
+#include <uthash.h>
 
 #include "base/mem.h"
 #include "sync/local/watch_map.h"
@@ -27,7 +27,7 @@ enum {
 struct half {
 	uint32_t cookie;
 	bool is_dir;
-	struct half *prev, *next;
+	UT_hash_handle hh; /* in watch.halves, by cookie */
 	char path[];
 };
 
@@ -39,7 +39,7 @@ struct watch {
 	struct watch_ops ops;
 	void *arg;
 	struct watch_map *map;
-	struct half *halves; /* MOVED_FROM without a MOVED_TO yet, oldest first */
+	struct half *halves; /* MOVED_FROM without a MOVED_TO yet */
 };
 
 int watch_open(void)
@@ -85,10 +85,13 @@ bool watch_idle(const struct watch *w)
 /* Nothing came back into the share: it is gone, and what happens to it elsewhere does not matter. */
 static void half_expired(struct watch *w, struct half *h)
 {
-	DL_DELETE(w->halves, h);
-	if (h->is_dir)
+	HASH_DEL(w->halves, h);
+	if (h->is_dir) {
 		watch_map_drop(w->map, w->inotify, h->path);
-	w->ops.hint(w->arg, h->path, DEBOUNCE_NOW);
+		w->ops.left(w->arg, h->path);
+	} else {
+		w->ops.hint(w->arg, h->path, DEBOUNCE_NOW);
+	}
 	free(h);
 }
 
@@ -108,7 +111,7 @@ static void moved_from(struct watch *w, const char *path, const struct inotify_e
 	h->cookie = e->cookie;
 	h->is_dir = (e->mask & IN_ISDIR) != 0;
 	memcpy(h->path, path, n);
-	DL_APPEND(w->halves, h);
+	HASH_ADD_INT(w->halves, cookie, h);
 	if (!loop_timer_running(w->timer))
 		loop_timer_start(w->timer, WATCH_PAIR_MS, 0);
 }
@@ -118,9 +121,7 @@ static void moved_to(struct watch *w, const char *path, const struct inotify_eve
 	bool is_dir = (e->mask & IN_ISDIR) != 0;
 	struct half *h;
 
-	DL_FOREACH(w->halves, h)
-		if (h->cookie == e->cookie)
-			break;
+	HASH_FIND_INT(w->halves, &e->cookie, h);
 	if (h == NULL) {
 		/* It came from outside of the share, or from a folder that is not watched. */
 		if (is_dir)
@@ -129,7 +130,7 @@ static void moved_to(struct watch *w, const char *path, const struct inotify_eve
 			w->ops.hint(w->arg, path, DEBOUNCE_NOW);
 		return;
 	}
-	DL_DELETE(w->halves, h);
+	HASH_DEL(w->halves, h);
 	if (w->halves == NULL)
 		loop_timer_stop(w->timer);
 	if (is_dir)
@@ -246,8 +247,10 @@ void watch_free(struct watch *w)
 
 	if (w == NULL)
 		return;
-	DL_FOREACH_SAFE(w->halves, h, next)
+	HASH_ITER(hh, w->halves, h, next) {
+		HASH_DEL(w->halves, h);
 		free(h);
+	}
 	loop_timer_free(w->timer);
 	loop_io_free(w->io);
 	watch_map_free(w->map);

@@ -17,6 +17,8 @@ struct watch_ops {
 	void (*hint)(void *arg, const char *path, enum debounce_event event);
 	/* A folder appeared here with its content: walk it. (The walk adds its watches.) */
 	void (*tree)(void *arg, const char *path);
+	/* This folder is not here any more: it was moved out of the share, or to where nothing was watched yet. */
+	void (*left)(void *arg, const char *path);
 	/* Events of this folder were missed: check its entries. */
 	void (*folder)(void *arg, const char *path);
 	/* What was `from` is now `to`. */

@@ -103,13 +103,17 @@ void admit_join_check(struct peer_group *g)
 {
 	const struct invite *invite = g->config.invite;
 	struct roster *r = g->config.roster;
+	bool current = g->config.asked ? roster_still_shows(r, invite->marks, invite->nmarks)
+	                               : roster_shows(r, invite->marks, invite->nmarks);
 
 	if (!roster_may(r, identity_id(g->peers->config.self), RIGHT_TAKE_PART))
-		return;
-	if (roster_shows(r, invite->marks, invite->nmarks))
+		g->config.hooks->state(g->config.arg); /* it may say why */
+	else if (current)
 		join_ended(g->join, NULL);
 	else
-		join_waits(g, mem_strdup("a member whose list of members is not older than the invite"));
+		join_waits(g,
+		           mem_strdup(g->config.asked ? "a member whose list of members is not older than the key file"
+		                                      : "a member whose list of members is not older than the invite"));
 }
 
 /* A refusal proves nothing: any agent may send one. But two clocks that have passed the end of the invite are

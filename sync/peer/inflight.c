@@ -59,7 +59,7 @@ void inflight_get(struct talk *t, const struct content *c, const struct block_wa
 		size_t size;
 		uint8_t *body = msg_get_encode(&m, &size);
 
-		session_send(t->session, FRAME_GET, body, size);
+		talk_send(t, FRAME_GET, body, size);
 		wants += m.nwants;
 		n -= m.nwants;
 	}
@@ -79,7 +79,7 @@ void inflight_any(struct talk *t, const struct content *c, const uint32_t *reque
 		size_t size;
 		uint8_t *body = msg_any_encode(&m, &size);
 
-		session_send(t->session, FRAME_ANY, body, size);
+		talk_send(t, FRAME_ANY, body, size);
 		requests += m.n;
 		n -= m.n;
 	}
@@ -95,7 +95,7 @@ void inflight_get_list(struct talk *t, uint32_t request, const struct content *c
 	uint8_t *body = msg_list_get_encode(&m, &n);
 
 	inflight_remember(t, request, 0, 0);
-	session_send(t->session, FRAME_LIST_GET, body, n);
+	talk_send(t, FRAME_LIST_GET, body, n);
 }
 
 void inflight_cancel(struct talk *t, const uint32_t *requests, size_t n)
@@ -113,7 +113,7 @@ void inflight_cancel(struct talk *t, const uint32_t *requests, size_t n)
 		struct msg_cancel m = { .requests = requests, .n = n < MSG_MAX_CANCEL ? n : MSG_MAX_CANCEL };
 		uint8_t *body = msg_cancel_encode(&m, &size);
 
-		session_send(t->session, FRAME_CANCEL, body, size);
+		talk_send(t, FRAME_CANCEL, body, size);
 		requests += m.n;
 		n -= m.n;
 	}
@@ -121,24 +121,58 @@ void inflight_cancel(struct talk *t, const uint32_t *requests, size_t n)
 
 /* --- answers --- */
 
-/* A compressed block on its way through a worker. */
+/* A compressed or sealed block on its way through a worker. */
 struct unpack_job {
 	struct session *session;
 	uint64_t talk;
 	uint32_t request, number, plain_len;
-	struct slab in;
-	uint8_t *out;
+	bool packed;
+	struct slab in; /* sealed: with the tag */
+	uint8_t *out;   /* unpacked; NULL: of one that is not packed, or damaged */
+	/* Sealed: */
+	struct wrap *wrap; /* counted; NULL: it is not */
+	uint64_t counter;
+	uint8_t front[MSG_SEALED_FRONT];
+	size_t front_n;
+	bool forged;
 };
+
+static int block_open(struct unpack_job *j)
+{
+	uint8_t *p = j->in.p;
+
+	j->in.n -= MSG_SEALED_TAG;
+	return wrap_open(j->wrap, j->counter, j->front, j->front_n, p, j->in.n, p + j->in.n);
+}
 
 static void block_unpack(void *arg)
 {
 	struct unpack_job *j = arg;
 
+	j->forged = j->wrap != NULL && block_open(j) != 0;
+	if (j->forged || !j->packed)
+		return;
 	j->out = malloc(j->plain_len);
 	if (j->out && codec_unblock(j->out, j->plain_len, j->in.p, j->in.n)) {
 		free(j->out);
 		j->out = NULL;
 	}
+}
+
+static void block_deliver(struct talk *t, struct unpack_job *j)
+{
+	struct peer_group *g = t->group;
+	struct slab plain = { .p = j->out, .n = j->out ? j->plain_len : 0, .base = j->out };
+
+	if (j->packed && !j->out)
+		talk_misbehaved(t, "", "a block that does not decompress");
+	if (j->packed) {
+		j->out = NULL;
+	} else {
+		plain = j->in;
+		j->in = (struct slab){ 0 };
+	}
+	g->config.hooks->block(g->config.arg, t->session->peer, j->request, j->number, &plain);
 }
 
 static void block_unpacked(void *arg)
@@ -147,15 +181,11 @@ static void block_unpacked(void *arg)
 	struct session *s = j->session;
 	struct talk *t = talk_of_serial(s, j->talk);
 
-	if (t) {
-		struct peer_group *g = t->group;
-		struct slab plain = { .p = j->out, .n = j->out ? j->plain_len : 0, .base = j->out };
-
-		if (!j->out)
-			talk_misbehaved(t, "", "a block that does not decompress");
-		g->config.hooks->block(g->config.arg, s->peer, j->request, j->number, &plain);
-		j->out = NULL;
-	}
+	if (j->forged && !s->closed)
+		s->condemned = talk_sealed_text(TALK_SEALED_FORGED);
+	else if (t)
+		block_deliver(t, j);
+	wrap_free(j->wrap);
 	slab_free(&j->in);
 	free(j->out);
 	free(j);
@@ -189,7 +219,9 @@ static const char *block_is_wrong(const struct inflight *asked, const struct msg
 	return b->number < asked->nblocks ? NULL : "a block that its content does not have";
 }
 
-static void block_unpack_begin(struct talk *t, const struct msg_block *b)
+/* data: with the tag, of one that is sealed. */
+static void block_unpack_begin(struct talk *t, const struct msg_block *b, const struct msg_bytes *data,
+                               const struct talk_unsealed *o)
 {
 	struct unpack_job *j = MEM_NEW(struct unpack_job);
 	struct session *s = t->session;
@@ -199,15 +231,46 @@ static void block_unpack_begin(struct talk *t, const struct msg_block *b)
 		                  .request = b->request,
 		                  .number = b->number,
 		                  .plain_len = b->plain_len,
-		                  .in = payload_keep(s, &b->data) };
+		                  .packed = b->flags == MSG_BLOCK_ZSTD };
+	if (o) {
+		j->wrap = wrap_ref(o->talk->seal.wrap);
+		j->counter = o->sealed.counter;
+		j->front_n = o->sealed.front;
+		memcpy(j->front, o->front, j->front_n);
+	}
+	j->in = payload_keep(s, data);
 	s->jobs++;
 	workers_submit(s->peers->config.workers, b->plain_len > NEWS_INLINE_MAX ? WORKERS_BULK : WORKERS_QUICK,
 	               block_unpack, block_unpacked, j);
 }
 
+static void block_take(struct talk *t, const struct msg_block *b, const struct talk_unsealed *o)
+{
+	struct peer_group *g = t->group;
+	struct msg_bytes data = { .p = b->data.p, .n = b->data.n + (o ? MSG_SEALED_TAG : 0) };
+	struct slab bytes;
+
+	g->counters.bytes_received += b->plain_len;
+	if (o || b->flags == MSG_BLOCK_ZSTD) {
+		block_unpack_begin(t, b, &data, o);
+		return;
+	}
+	bytes = payload_keep(t->session, &data);
+	g->config.hooks->block(g->config.arg, t->session->peer, b->request, b->number, &bytes);
+}
+
+/* Of an answer without bytes nothing is sealed except that it is one, which the tag shows. */
+static bool is_forged(const struct talk_unsealed *o)
+{
+	const struct msg_sealed *m = &o->sealed;
+	uint8_t nothing;
+
+	return wrap_open(o->talk->seal.wrap, m->counter, o->front, m->front, &nothing, 0, m->sealed.p) != 0;
+}
+
 /* The length is checked before anything is unpacked. The hooks get an answer in every case, an empty one when the
  * block is unusable: the download then asks another source. */
-void inflight_block_in(struct session *s, const struct msg_block *b)
+int inflight_block_in(struct session *s, const struct msg_block *b, const struct talk_unsealed *o)
 {
 	struct inflight asked = inflight_answered(s, b->request);
 	struct talk *t = asked.talk;
@@ -216,7 +279,11 @@ void inflight_block_in(struct session *s, const struct msg_block *b)
 	const char *wrong;
 
 	if (!t)
-		return;
+		return 0;
+	if (!talk_hears(t))
+		return TALK_PLAIN;
+	if (o && b->data.n == 0 && is_forged(o))
+		return TALK_FORGED;
 	g = t->group;
 	wrong = block_is_wrong(&asked, b);
 	if (wrong) {
@@ -224,24 +291,24 @@ void inflight_block_in(struct session *s, const struct msg_block *b)
 		g->config.hooks->block(g->config.arg, s->peer, b->request, SWARM_AS_ASKED, &bytes);
 	} else if (b->flags == MSG_BLOCK_OUT) {
 		g->config.hooks->out(g->config.arg, s->peer, b->request);
-	} else if (b->flags == MSG_BLOCK_ZSTD) {
-		g->counters.bytes_received += b->plain_len;
-		block_unpack_begin(t, b);
-	} else {
-		if (b->flags == MSG_BLOCK_RAW)
-			bytes = payload_keep(s, &b->data);
-		g->counters.bytes_received += bytes.n;
+	} else if (b->flags == MSG_BLOCK_NONE) {
 		g->config.hooks->block(g->config.arg, s->peer, b->request, b->number, &bytes);
+	} else {
+		block_take(t, b, o);
 	}
+	return 0;
 }
 
-void inflight_list_in(struct session *s, const struct msg_list *m)
+int inflight_list_in(struct session *s, const struct msg_list *m)
 {
 	struct talk *t = inflight_answered(s, m->request).talk;
 
+	if (t && !talk_hears(t))
+		return TALK_PLAIN;
 	if (t)
 		t->group->config.hooks->list(t->group->config.arg, s->peer, m->request, m->first,
 		                             m->none ? NULL : m->blocks.p, m->none ? 0 : m->blocks.n);
+	return 0;
 }
 
 void inflight_stop(struct talk *t)

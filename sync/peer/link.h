@@ -16,8 +16,8 @@ struct rate;
 enum link_lane { LINK_CONTROL, LINK_BULK };
 
 struct link_events {
-	/* One frame, whole: type and n payload bytes, valid only during the call. The handler may close the link
-	 * inside; no event follows a close. */
+	/* One frame, whole: type and n payload bytes, valid only during the call; the handler may overwrite those of a
+	 * SEALED. It may close the link inside; no event follows a close. */
 	void (*frame)(void *arg, uint8_t type, const uint8_t *payload, size_t n);
 	/* The bulk queue fell below bulk_low, or the control queue below LINK_CONTROL_LOW, having been at or above
 	 * it. */

@@ -50,10 +50,34 @@ bool membership_is_ours(const struct talk *t)
 	return roster_may(t->group->config.roster, identity_id(t->session->peers->config.self), RIGHT_TAKE_PART);
 }
 
+/* Both have shown that they are members. In a sealed group the owner then says which keys it has. */
+static bool is_proved(struct talk *t)
+{
+	struct peer_group *g = t->group;
+
+	if (!membership_is_ours(t) || !rights_has(t->role, RIGHT_TAKE_PART) || !t->open_sent || !t->open_in)
+		return false;
+	if (g->config.seal && !g->config.invite && !t->seal.proved) {
+		t->seal.proved = true;
+		g->config.seal->proved(g->config.arg, t->session->peer);
+	}
+	return true;
+}
+
+/* A vault's hello is its owner's to send. A vault is sent one, which holders of keys send one another only if both have
+ * those of the current generation. */
+static bool may_hello(const struct talk *t)
+{
+	if (!talk_is_sealed(t))
+		return rights_has(t->role, RIGHT_READ);
+	if (t->group->config.seal == NULL || rights_has(t->group->own_role, RIGHT_STORE))
+		return false;
+	return talk_is_vault(t) || (rights_has(t->role, RIGHT_KEYS) && t->seal.common);
+}
+
 void membership_maybe_hello(struct talk *t)
 {
-	if (membership_is_ours(t) && rights_has(t->role, RIGHT_READ) && t->open_sent && t->open_in && !t->hello_sent &&
-	    t->group->config.index && t->group->scanned)
+	if (is_proved(t) && may_hello(t) && !t->hello_sent && t->group->config.index && t->group->scanned)
 		news_in_send_hello(t);
 }
 

@@ -41,9 +41,13 @@ void news_in_send_hello(struct talk *t)
 	m.no_inline = m.on_demand || (p.received == 0 && index_totals(index).files > 0);
 	ranges_hello(t, &m);
 	t->hello_sent = true;
+	if (talk_is_vault(t)) {
+		talk_vault_hello(t, &m);
+		return;
+	}
 	uint8_t *body = msg_index_hello_encode(&m, &n);
 
-	session_send(t->session, FRAME_INDEX_HELLO, body, n);
+	talk_send(t, FRAME_INDEX_HELLO, body, n);
 }
 
 /* Name of an index value: the greatest number that the peer, in its present epoch, had forgotten when it began to send
@@ -106,8 +110,8 @@ void news_in_forget(struct peer_group *g, uint64_t peer)
 {
 	struct index_peer p;
 
-	if (index_peer_get(g->config.index, peer, &p) < 0)
-		return;
+	if (g->config.index == NULL || index_peer_get(g->config.index, peer, &p) < 0)
+		return; /* without the group's keys there is no index */
 	index_offers_forget_peer(g->config.index, peer);
 	p.received = p.settled = 0;
 	index_peer_put(g->config.index, peer, &p);
@@ -125,23 +129,26 @@ static void doubt_all(struct peer_group *g)
 	free(peers);
 }
 
-/* Our index went back: it continues under a new epoch, and all talks about the group must open again. False when it
- * cannot be written. */
+bool news_in_begin_epoch(struct peer_group *g)
+{
+	uint64_t epoch = index_epoch(g->config.index);
+
+	index_new_epoch(g->config.index, peers_settled(g->config.roster, g->config.index));
+	if (index_epoch(g->config.index) == epoch)
+		return false;
+	doubt_all(g);
+	return true;
+}
+
 static bool begin_epoch(struct talk *t)
 {
-	struct peer_group *g = t->group;
-	uint64_t epoch = index_epoch(g->config.index);
 	const struct log_about about = talk_about(t);
 
 	log_about(
 		LOG_WARN, &about,
 		"%s: knows later changes of ours than we do: the index was restored from an older copy; starting a new epoch",
 		t->session->link->address);
-	index_new_epoch(g->config.index, peers_settled(g->config.roster, g->config.index));
-	if (index_epoch(g->config.index) == epoch)
-		return false;
-	doubt_all(g);
-	return true;
+	return news_in_begin_epoch(t->group);
 }
 
 /* A peer that was away for too long may have deleted and forgotten what it once announced: it is to announce all of
@@ -180,9 +187,11 @@ static void come_up(struct talk *t, const struct index_peer *p)
 	struct session *s = t->session;
 
 	index_peer_put(g->config.index, s->peer, p);
+	(void)index_note_told(g->config.index, s->peer);
 	if (s->peers->config.connected)
 		s->peers->config.connected(s->peers->config.arg, &s->id, g);
 	g->config.hooks->up(g->config.arg, s->peer);
+	talk_vault_up(t);
 	gossip_up(t);
 	g->progress = true;
 	g->config.hooks->state(g->config.arg);
@@ -219,8 +228,9 @@ enum news_in_next news_in_hello(struct talk *t, const struct msg_index_hello *m)
 	mode_of_peer(t, m, &p);
 	t->cursor = t->acked_received = p.received;
 	t->settled_now = t->settled_syncing = t->settled_safe = t->acked_settled = 0;
-	/* Of a peer that may not write we expect nothing, so nothing of it is missing. */
-	t->their_last = talk_vouches(t) && m->seq > p.received ? m->seq : p.received;
+	/* Of a peer that may not write we expect nothing, so nothing of it is missing; of a vault we expect what others
+	 * gave it. */
+	t->their_last = (talk_vouches(t) || talk_is_vault(t)) && m->seq > p.received ? m->seq : p.received;
 	t->up = true;
 	news_out_start(t, m, away || claims_too_much(t, m));
 	p.settled = t->settled;
@@ -336,18 +346,12 @@ static void content_in(struct talk *t, const struct record *r)
 		g->config.hooks->has(g->config.arg, t->session->peer, r);
 }
 
-void news_in_message(struct talk *t, const struct msg_news *m)
+/* From a peer whose records count. */
+void news_in_vouched(struct talk *t, const struct msg_news *m)
 {
 	struct peer_group *g = t->group;
 	struct session *s = t->session;
-	uint64_t peer = s->peer;
 
-	/* Not acknowledged either: if it may write one day, it announces these rows again. */
-	if (!talk_vouches(t)) {
-		for (size_t i = 0; i < m->nrecords; i++)
-			content_in(t, &m->records[i].record);
-		return;
-	}
 	if (m->after > t->cursor) {
 		const struct log_about about = talk_about(t);
 
@@ -367,9 +371,20 @@ void news_in_message(struct talk *t, const struct msg_news *m)
 		t->cursor = m->upto;
 	if (t->cursor > t->their_last)
 		t->their_last = t->cursor;
-	g->config.hooks->records_end(g->config.arg, peer);
+	g->config.hooks->records_end(g->config.arg, s->peer);
 	g->progress = true;
 	g->config.hooks->state(g->config.arg);
+}
+
+void news_in_message(struct talk *t, const struct msg_news *m)
+{
+	if (talk_vouches(t)) {
+		news_in_vouched(t, m);
+		return;
+	}
+	/* Not acknowledged either: if it may write one day, it announces these rows again. */
+	for (size_t i = 0; i < m->nrecords; i++)
+		content_in(t, &m->records[i].record);
 }
 
 static uint64_t received(const struct talk *t)
@@ -379,13 +394,19 @@ static uint64_t received(const struct talk *t)
 	return unstored && unstored <= t->cursor ? unstored - 1 : t->cursor;
 }
 
+/* We are the vault: its owner keeps the numbers. */
+static bool is_ours_as_vault(const struct talk *t)
+{
+	return talk_is_vault(t) && rights_has(t->group->own_role, RIGHT_STORE);
+}
+
 void news_in_store(struct talk *t)
 {
 	struct index_peer p;
 	uint64_t r;
 	bool more;
 
-	if (!t->up)
+	if (!t->up || is_ours_as_vault(t))
 		return;
 	numbers_store(t);
 	r = received(t);
@@ -403,7 +424,7 @@ void news_in_store(struct talk *t)
 
 void news_in_settle(struct talk *t)
 {
-	if (t->up)
+	if (t->up && !is_ours_as_vault(t))
 		t->settled_now = index_settled(t->group->config.index, t->session->peer, received(t));
 }
 
@@ -412,7 +433,7 @@ void news_in_acknowledge(struct talk *t)
 	struct msg_news_ack m = { .channel = (uint32_t)t->my_channel, .epoch = t->their_epoch };
 	size_t n;
 
-	if (!t->up)
+	if (!t->up || is_ours_as_vault(t))
 		return;
 	news_in_settle(t);
 	m.received = received(t);
@@ -421,7 +442,11 @@ void news_in_acknowledge(struct talk *t)
 		return;
 	t->acked_received = m.received;
 	t->acked_settled = m.settled;
+	if (talk_is_vault(t)) {
+		talk_vault_ack(t, &m);
+		return;
+	}
 	uint8_t *body = msg_news_ack_encode(&m, &n);
 
-	session_send(t->session, FRAME_NEWS_ACK, body, n);
+	talk_send(t, FRAME_NEWS_ACK, body, n);
 }

@@ -84,6 +84,11 @@ enum news_in_next news_in_hello(struct talk *t, const struct msg_index_hello *m)
 /* Forgets what the peer offers, and how far we received its rows: it announces all of them again when its next talk
  * comes up. */
 void news_in_forget(struct peer_group *g, uint64_t peer);
+/* Our index went back: it continues under a new epoch, and all talks about the group must open again. False when it
+ * cannot be written. */
+bool news_in_begin_epoch(struct peer_group *g);
+/* As news_in_message(), whoever the peer is. May end the session. */
+void news_in_vouched(struct talk *t, const struct msg_news *m);
 /* May end the session. */
 void news_in_message(struct talk *t, const struct msg_news *m);
 /* Before the commit: stores how far we have the peer's rows, and it ours. */

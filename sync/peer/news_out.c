@@ -133,7 +133,7 @@ static bool came_from_peer(const struct news_batch *b, const struct record *r)
 	return r->via == b->peer && r->seq > b->resend_upto && (!b->chooses || r->absent || r->deleted);
 }
 
-/* index_since's callback: adds a row to the batch. The number of a row that is left out still counts as covered. */
+/* index_since_but's callback: adds a row to the batch. The number of a row that is left out still counts as covered. */
 static bool news_batch_take(void *arg, const struct record *r)
 {
 	const struct peer_group_config *config;
@@ -230,7 +230,7 @@ static void send_batch(struct talk *t, struct news_batch *b)
 	t->sent = b->upto;
 	numbers_note_sent(t, b->upto);
 	t->group->counters.records_sent += b->n;
-	session_send(t->session, FRAME_NEWS, body, size);
+	talk_send(t, FRAME_NEWS, body, size);
 }
 
 static void files_read(void *arg)
@@ -256,6 +256,7 @@ static struct news_batch *news_batch_gather(struct talk *t)
 	struct news_batch *b = MEM_NEW(struct news_batch);
 	struct peer_group *g = t->group;
 	int64_t stamp = 0;
+	uint64_t after;
 	int n;
 
 	b->session = t->session;
@@ -273,7 +274,13 @@ static struct news_batch *news_batch_gather(struct talk *t)
 	b->chooses = stamp > 0 || index_choices(g->config.index)->mode == CHOOSE_ON_DEMAND;
 	b->inlines = !t->no_inline;
 	b->way = news_carry_turn(t, &b->turn);
-	n = index_since(g->config.index, t->sent, NEWS_BATCH_ROWS, news_batch_take, b);
+	after = t->told.upto > t->sent ? t->told.upto : t->sent;
+	/* What the peer has told us itself is not even read, unless it has to be told that we have the bytes. */
+	if (b->chooses)
+		n = index_since(g->config.index, after, NEWS_BATCH_ROWS, news_batch_take, b);
+	else
+		n = index_since_but(g->config.index, after, NEWS_BATCH_ROWS, b->peer, b->resend_upto, news_batch_take,
+		                    b);
 	if (b->seen < NEWS_BATCH_ROWS && !b->stopped)
 		b->upto = b->turn.upto < b->committed ? b->turn.upto : b->committed;
 	if (n < 0 || (b->upto == b->after && b->stopped)) {
@@ -287,10 +294,13 @@ static struct news_batch *news_batch_gather(struct talk *t)
 	return b;
 }
 
+/* The owner tells a vault. */
 static bool is_told(const struct talk *t)
 {
 	struct index *index = t->group->config.index;
 
+	if (talk_is_vault(t))
+		return false;
 	return !index_is_reader(index) || index_choices(index)->mode == CHOOSE_ON_DEMAND;
 }
 
@@ -347,7 +357,7 @@ static void retell_begin(struct talk *t)
 	index_meta_get(index, INDEX_META_RETELL, &due);
 	index_meta_get(index, retold_key(name, t), &done);
 	t->retell = 0;
-	if (due <= done)
+	if (due <= done || talk_is_vault(t))
 		return;
 	/* Acknowledgements come in order, so that of a later number, which is new to the peer, covers all these
 	 * rows. */

@@ -92,7 +92,7 @@ static void relay_to(struct talk *t, struct msg_relay *m)
 	m->channel = (uint32_t)t->my_channel;
 	uint8_t *body = msg_relay_encode(m, &size);
 
-	session_send(t->session, FRAME_RELAY, body, size);
+	talk_send(t, FRAME_RELAY, body, size);
 }
 
 static void relay_all(const struct talk *from, struct msg_relay *m)
@@ -100,7 +100,7 @@ static void relay_all(const struct talk *from, struct msg_relay *m)
 	struct talk *t;
 
 	DL_FOREACH2(from->group->talks, t, group_next) {
-		if (t != from && t->up && !t->on_demand)
+		if (t != from && t->up && !t->on_demand && !talk_is_vault(t))
 			relay_to(t, m);
 	}
 	m->n = 0;

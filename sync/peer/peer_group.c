@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "sync/peer/ask_internal.h"
 #include "sync/peer/neighbour_internal.h"
+#include "sync/peer/news_internal.h"
 
 /* --- who is in the group --- */
 
@@ -23,6 +24,7 @@ static void role_changed(struct talk *t, enum role role)
 	struct peer_group *g = t->group;
 
 	if (rights_has(role, RIGHT_READ) == rights_has(t->role, RIGHT_READ) &&
+	    rights_has(role, RIGHT_STORE) == rights_has(t->role, RIGHT_STORE) &&
 	    rights_has(role, RIGHT_WRITE) == rights_has(t->role, RIGHT_WRITE)) {
 		t->role = role;
 		return;
@@ -73,7 +75,9 @@ static void own_role_changed(struct peer_group *g)
 	enum role now = g->config.index ? talk_own_role(g) : ROLE_NONE, was = g->own_role;
 
 	g->own_role = now;
-	if (was != ROLE_NONE && now != ROLE_NONE && rights_has(was, RIGHT_WRITE) != rights_has(now, RIGHT_WRITE))
+	if (was != ROLE_NONE && now != ROLE_NONE &&
+	    (rights_has(was, RIGHT_WRITE) != rights_has(now, RIGHT_WRITE) ||
+	     rights_has(was, RIGHT_READ) != rights_has(now, RIGHT_READ)))
 		peer_group_hello_again(g);
 }
 
@@ -127,6 +131,14 @@ static void on_roster_entries(struct peer_group *g)
 	end_if_outside(g);
 }
 
+static void on_rekeyed(void *arg)
+{
+	struct peer_group *g = arg;
+
+	if (!g->paused)
+		peer_group_reopen(g, "reopening with other keys");
+}
+
 static const struct roster_in_events roster_events = { .entries = on_roster_entries,
 	                                               .credential = talk_opened,
 	                                               .request = on_join_request };
@@ -140,12 +152,14 @@ struct peer_group *peer_group_new(struct peers *p, const struct peer_group_confi
 
 	g->peers = p;
 	g->config = *config;
-	g->scanned = !config->scans || index_totals(config->index).files > 0;
+	g->scanned = !config->keyless && (!config->scans || index_totals(config->index).files > 0);
 	g->hashed = !config->scans;
 	g->own_role = config->index ? talk_own_role(g) : ROLE_NONE;
 	g->committed = config->index ? index_seq(config->index) : 0;
 	g->seq_at_open = g->committed;
 	g->commits_safe = config->index ? index_commits(config->index) : 0;
+	if (config->seal)
+		g->rekey = loop_timer_new(p->config.loop, on_rekeyed, g);
 	g->roster_in = roster_in_new(g, &roster_events);
 	ask_out_start(g);
 	if (config->invite)
@@ -187,6 +201,7 @@ void peer_group_free(struct peer_group *g)
 	news_relay_free(g);
 	peer_group_here_forget(g);
 	roster_in_free(g->roster_in);
+	loop_timer_free(g->rekey);
 	DL_DELETE(g->peers->groups, g);
 	neighbour_book_soon(g->peers);
 	free(g);
@@ -199,6 +214,12 @@ void peer_group_reopen(struct peer_group *g, const char *reason)
 	close_talks(g, reason);
 	DL_FOREACH(g->peers->sessions, s)
 		session_offer(s, g);
+}
+
+void peer_group_begin_epoch(struct peer_group *g)
+{
+	if (news_in_begin_epoch(g) && !g->paused)
+		peer_group_reopen(g, "reopening with a new epoch");
 }
 
 void peer_group_hello_again(struct peer_group *g)
@@ -263,7 +284,7 @@ int peer_group_turn_end(struct peer_group *g)
 	if (progress)
 		DL_FOREACH2(g->talks, t, group_next)
 			news_in_store(t);
-	if (index_commit(g->config.index))
+	if (g->config.index && index_commit(g->config.index))
 		return -1;
 	if (progress)
 		DL_FOREACH2(g->talks, t, group_next)
@@ -313,6 +334,14 @@ static struct talk *talk_up(struct peer_group *g, uint64_t peer)
 	return t && t->up ? t : NULL;
 }
 
+/* As talk_up(), for what is asked of those who hold the keys. */
+static struct talk *talk_asked(struct peer_group *g, uint64_t peer)
+{
+	struct talk *t = talk_up(g, peer);
+
+	return t && !talk_is_vault(t) ? t : NULL;
+}
+
 bool peer_group_connected(struct peer_group *g, uint64_t peer)
 {
 	return talk_up(g, peer) != NULL;
@@ -342,7 +371,7 @@ size_t peer_group_room(struct peer_group *g, uint64_t peer)
 int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c, const struct block_want *wants,
                    size_t n)
 {
-	struct talk *t = talk_up(g, peer);
+	struct talk *t = talk_asked(g, peer);
 
 	if (!t)
 		return -1;
@@ -352,7 +381,7 @@ int peer_group_get(struct peer_group *g, uint64_t peer, const struct content *c,
 
 int peer_group_get_list(struct peer_group *g, uint64_t peer, uint32_t request, const struct content *c, uint32_t first)
 {
-	struct talk *t = talk_up(g, peer);
+	struct talk *t = talk_asked(g, peer);
 
 	if (!t)
 		return -1;
@@ -362,7 +391,7 @@ int peer_group_get_list(struct peer_group *g, uint64_t peer, uint32_t request, c
 
 int peer_group_any(struct peer_group *g, uint64_t peer, const struct content *c, const uint32_t *requests, size_t n)
 {
-	struct talk *t = talk_up(g, peer);
+	struct talk *t = talk_asked(g, peer);
 
 	if (!t)
 		return -1;
@@ -372,7 +401,7 @@ int peer_group_any(struct peer_group *g, uint64_t peer, const struct content *c,
 
 void peer_group_map(struct peer_group *g, uint64_t peer, const struct swarm_map *map)
 {
-	struct talk *t = talk_up(g, peer);
+	struct talk *t = talk_asked(g, peer);
 
 	if (t)
 		spread_map_out(t, map);
@@ -380,7 +409,7 @@ void peer_group_map(struct peer_group *g, uint64_t peer, const struct swarm_map 
 
 void peer_group_have(struct peer_group *g, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n)
 {
-	struct talk *t = talk_up(g, peer);
+	struct talk *t = talk_asked(g, peer);
 
 	if (t)
 		spread_have_out(t, map, runs, n);
@@ -388,7 +417,7 @@ void peer_group_have(struct peer_group *g, uint64_t peer, uint32_t map, const st
 
 void peer_group_cancel(struct peer_group *g, uint64_t peer, const uint32_t *requests, size_t n)
 {
-	struct talk *t = talk_up(g, peer);
+	struct talk *t = talk_asked(g, peer);
 
 	if (t)
 		inflight_cancel(t, requests, n);
@@ -424,7 +453,7 @@ bool peer_group_heard(struct peer_group *g)
 	struct talk *t;
 
 	DL_FOREACH2(g->talks, t, group_next)
-		if (t->up && talk_vouches(t) && t->their_last > 0 && t->cursor >= t->their_last &&
+		if (t->up && (talk_vouches(t) || talk_is_vault(t)) && t->their_last > 0 && t->cursor >= t->their_last &&
 		    g->config.hooks->unstored(g->config.arg, t->session->peer) == 0)
 			return true;
 	return false;
@@ -438,12 +467,19 @@ static const char *missing_text(struct peer_group *g, const struct talk *t, cons
 	return g->missing;
 }
 
+static bool awaits_keys(const struct talk *t)
+{
+	return t->group->config.seal && t->seal.proved && !t->seal.common && !talk_is_vault(t);
+}
+
 const char *peer_group_missing(struct peer_group *g)
 {
 	bool tells = g->config.index && rights_has(talk_own_role(g), RIGHT_WRITE);
 	struct talk *t;
 
 	DL_FOREACH2(g->talks, t, group_next) {
+		if (awaits_keys(t))
+			return missing_text(g, t, "to get the group's keys");
 		if (rights_has(t->role, RIGHT_READ) && t->open_in && !t->up)
 			return missing_text(g, t, "to say hello");
 		if (t->up && t->cursor < t->their_last)

@@ -21,7 +21,7 @@ static void coming_send(struct talk *t, const struct coming *said)
 
 	blocklist_encode(list, &said->blocks);
 	body = msg_coming_encode(&m, &n);
-	session_send(t->session, FRAME_COMING, body, n);
+	talk_send(t, FRAME_COMING, body, n);
 	free(list);
 }
 

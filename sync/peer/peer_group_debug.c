@@ -18,6 +18,8 @@ void peer_group_debug(const struct peer_group *g, uint64_t peer, debug_fn *fn, v
 		fn(arg, "out", "block_reads", t->reads);
 		fn(arg, "out", "queued_control_bytes", (int64_t)t->session->link->queued_control);
 		fn(arg, "out", "queued_bulk_bytes", (int64_t)t->session->link->queued_bulk);
+		fn(arg, "out", "sealed_frames", (int64_t)(t->session->sealed_out + t->session->sealed_out_bulk));
+		fn(arg, "in", "sealed_frames", (int64_t)t->session->sealed_in);
 		fn(arg, "in", "up", t->up);
 		fn(arg, "in", "last", (int64_t)t->their_last);
 		fn(arg, "in", "seen", (int64_t)t->cursor);

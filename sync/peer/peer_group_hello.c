@@ -55,7 +55,7 @@ void peer_group_scanned(struct peer_group *g)
 {
 	struct talk *t;
 
-	if (g->scanned)
+	if (g->scanned || g->config.keyless)
 		return;
 	g->scanned = true;
 	DL_FOREACH2(g->talks, t, group_next)

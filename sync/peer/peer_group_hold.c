@@ -27,7 +27,7 @@ int peer_group_hold_ask(struct peer_group *g, uint64_t peer, uint32_t request, c
 	}
 	m.channel = (uint32_t)t->my_channel;
 	body = msg_hold_ask_encode(&m, &n);
-	session_send(t->session, FRAME_HOLD_ASK, body, n);
+	talk_send(t, FRAME_HOLD_ASK, body, n);
 	return 0;
 }
 
@@ -55,7 +55,7 @@ static void hold_answer(struct talk *t, uint32_t request, bool has)
 	size_t n;
 	uint8_t *body = msg_hold_answer_encode(&answer, &n);
 
-	session_send(t->session, FRAME_HOLD_ANSWER, body, n);
+	talk_send(t, FRAME_HOLD_ANSWER, body, n);
 }
 
 static bool is_held(const struct peer_group *g, const struct record *asked)

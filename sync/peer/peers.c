@@ -224,6 +224,28 @@ bool peers_connected(struct peers *p, const struct agent_id *id)
 	return s && s->link->trusted;
 }
 
+struct known_walk {
+	void (*fn)(void *arg, const char *address);
+	void *arg;
+};
+
+static void pass_known(void *arg, const struct agent_id *id, const struct sockaddr_storage *addr, uint64_t teller)
+{
+	const struct known_walk *walk = arg;
+	char text[TLS_ADDRESS_MAX];
+
+	(void)id;
+	(void)teller;
+	tls_address_text(text, (const struct sockaddr *)addr);
+	if (strchr(text, '%') == NULL)
+		walk->fn(walk->arg, text);
+}
+
+void peers_known(struct peers *p, const struct agent_id *id, void (*fn)(void *arg, const char *address), void *arg)
+{
+	dial_known(p, id, pass_known, &(struct known_walk){ fn, arg });
+}
+
 bool peers_look_for(struct peers *p, const struct agent_id *id)
 {
 	return !session_of(p, id) && (asker_book_active(p) || neighbours_look_for(p, id));

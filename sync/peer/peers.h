@@ -53,6 +53,8 @@ struct peers_config {
 	bool moved; /* this home was on another machine before */
 	/* From how many rows on members that meet for the first time compare ranges; 0: the default. */
 	uint32_t ranges_min;
+	/* How many of these each reads or tells at a time at most; 0: the default. */
+	uint32_t ranges_rows;
 	/* Bytes of small files that are owed to all receivers together, from which on one of them carries the rest; 0:
 	 * the default. */
 	size_t carry_min;
@@ -93,6 +95,9 @@ struct peer_connection {
 };
 /* Whether there is a connection to this agent that has shown that it is a member. */
 bool peers_connected(struct peers *p, const struct agent_id *id);
+/* Calls fn with each address, HOST:PORT, where we found this agent or a member says that it is. Those that are valid on
+ * one link only are left out. */
+void peers_known(struct peers *p, const struct agent_id *id, void (*fn)(void *arg, const char *address), void *arg);
 /* Whether it is worth while to find out an address of this agent. */
 bool peers_look_for(struct peers *p, const struct agent_id *id);
 /* Whether we could do with more connections, and have for some seconds. */
@@ -115,6 +120,9 @@ struct peer_hooks {
 	/* A record that says the same as ours, our row, which was just read: returns the number of the row that both
 	 * sides come to; 0: it was taken as record() does. NULL: no ranges are compared. */
 	uint64_t (*same)(void *arg, uint64_t peer, const struct record *ours, const struct record *theirs);
+	/* The same for many at once, without reading any: by their numbers, as index_join_later() takes them. False:
+	 * nothing was done, and they are to be taken one by one. May be NULL. */
+	bool (*same_plain)(void *arg, uint64_t peer, uint64_t writer, const struct index_pair *pairs, size_t n);
 	/* Gives our row, which was just read, another number, so that all hear of it. Not NULL unless same is. */
 	void (*tell_again)(void *arg, const struct record *ours);
 	/* The bytes of such a file, as the peer says; anybody in the group may bring them, and nobody has verified
@@ -163,14 +171,18 @@ struct peer_hooks {
 	void (*requests_changed)(void *arg);
 };
 
+struct peer_seal;
+
 struct peer_group_config {
 	struct roster *roster;
 	struct requests *requests;      /* NULL while joining, and where nobody may ask */
 	struct index *index;            /* NULL while joining */
 	bool scans;                     /* what is in the share is not known yet: see peer_group_scanned() */
+	bool keyless;                   /* of a sealed group, without its first keys: no index hello is said or taken */
 	struct workers *workers;        /* for reading contents, from a disk that may not answer; NULL while joining */
 	struct content_sources sources; /* of the contents that peers ask for; none while joining */
 	const struct peer_hooks *hooks;
+	const struct peer_seal *seal; /* of a sealed group; NULL: it is not sealed. Called with arg */
 	void *arg;
 	/* Joining: */
 	const struct invite *invite; /* NULL: we are a member */
@@ -227,6 +239,9 @@ size_t peer_group_listeners(const struct peer_group *g);
 /* Asks whether the peer has this record's file and keeps it; request: the caller's number. -1 unless the peer is
  * connected and may write. */
 int peer_group_hold_ask(struct peer_group *g, uint64_t peer, uint32_t request, const struct record *r);
+/* Our index was found to be rolled back, or a part of it lost: it continues under another epoch, and all peers announce
+ * their rows again. Ends all talks of the group. */
+void peer_group_begin_epoch(struct peer_group *g);
 /* Our mode or role has changed: tells all peers, by opening the group again with them. */
 void peer_group_hello_again(struct peer_group *g);
 /* Opens the group again with this one peer, which then sends again what was not acknowledged. */

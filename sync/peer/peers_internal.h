@@ -15,12 +15,16 @@
 #include "sync/peer/link.h"
 #include "sync/peer/news_internal.h"
 #include "sync/peer/ranges_internal.h"
+#include "sync/peer/peer_seal.h"
 #include "sync/peer/peers.h"
 #include "sync/peer/rate.h"
+#include "sync/peer/talk_internal.h"
 #include "sync/peer/tls.h"
+#include "sync/seal/wrap.h"
 #include "sync/swarm/give.h"
 #include "sync/wire/frame.h"
 #include "sync/wire/msg.h"
+#include "sync/wire/msg_seal.h"
 
 enum {
 	SESSION_PROTOCOL = 1, /* the version in hello */
@@ -78,6 +82,8 @@ struct peer_group {
 	struct asks *asks;           /* what strangers may ask of it; NULL: nothing */
 	struct peer_counters counters;
 	struct news_carry carry;
+	struct loop_timer
+		*rekey; /* opens the group again: a call that changes the keys may come from a talk; NULL: not sealed */
 	char missing[128]; /* the last answer of peer_group_missing() */
 };
 
@@ -195,6 +201,7 @@ struct talk {
 	int64_t told_ms;        /* ... as of this time; 0: it has told nothing yet */
 	bool roster_due;        /* the whole roster is to be sent when there is room */
 	bool mail_told;         /* the peer was sent all requests that count */
+	struct talk_seal seal;  /* in a sealed group */
 };
 
 struct session {
@@ -211,6 +218,7 @@ struct session {
 	bool own_changed; /* they are to be passed on at the next tick */
 	int64_t born_ms, since_s;
 	bool hello_in, hello_sent;
+	bool knows_sealed;                                 /* its hello says that it knows sealed groups */
 	bool name_sent;                                    /* our name: to members only */
 	struct peer_group *channels[SESSION_MAX_CHANNELS]; /* ours: group by channel; NULL when closed */
 	uint32_t nchannels;
@@ -234,6 +242,10 @@ struct session {
 	int64_t unneeded_ms;                    /* neither needs it: it may end from then on; 0: one does */
 	const char *condemned;                  /* why the next tick ends it; NULL: it stays */
 	bool closed;
+	uint64_t sealed_out, sealed_out_bulk,
+		sealed_in;    /* frames of all groups; never set back: a number serves once */
+	struct talk *inside;  /* the frame that is handled came sealed, of this talk; NULL: it came plain */
+	int64_t seal_used_ms; /* up to when it has used up the keys and heads that it may bring */
 };
 
 struct peers {
@@ -262,28 +274,17 @@ struct peers {
 
 /* session.c: one connection */
 struct session *session_of(struct peers *p, const struct agent_id *id);
-/* body is taken over. What cannot be queued ends the connection at the next tick. */
+/* body is taken over. What cannot be queued ends the connection at the next tick. Not for what talk_send() sends. */
 void session_send(struct session *s, uint8_t type, uint8_t *body, size_t n);
+/* The same for talk_send.c, and for objects, in either lane: head is copied. */
+void session_queue(struct session *s, enum link_lane lane, uint8_t type, const void *head, size_t head_n, uint8_t *body,
+                   size_t n);
 /* Whether more news may be queued: not while much waits for a peer that does not take it. */
 bool session_has_room(const struct session *s);
 /* Continues in the next turn with what the peer waits for: blocks, lists, news, the roster. */
 void session_go_on(struct session *s);
 /* A worker's job that s->jobs counts is back; frees s when it has ended and this was the last. */
 void session_job_done(struct session *s);
-
-/* talk.c: one group on it. The first three return NULL when there is none, or it has ended. */
-struct talk *talk_of_channel(struct session *s, uint32_t their_channel);
-struct talk *talk_of_serial(struct session *s, uint64_t serial);
-struct talk *talk_of_peer(struct peer_group *g, uint64_t peer);
-/* Whether what this peer announces counts: our roster says at this moment that it may write, and its index hello says
- * that it knows so. A peer that was made a member and has not heard of it yet still announces a reader's rows. */
-bool talk_vouches(const struct talk *t);
-/* Our role as our index hello says it. A reader's index stays one until its engine has doubted all of it. */
-enum role talk_own_role(const struct peer_group *g);
-/* For the log: which group, and who. Good as long as the talk. */
-struct log_about talk_about(const struct talk *t);
-/* Logged; the third time ends the connection at the next tick. path: "" when it is about none. */
-void talk_misbehaved(struct talk *t, const char *path, const char *what);
 
 /* inflight.c: blocks and lists that we asked for */
 /* Bytes that may be asked for now. */
@@ -293,8 +294,9 @@ void inflight_get(struct talk *t, const struct content *c, const struct block_wa
 void inflight_any(struct talk *t, const struct content *c, const uint32_t *requests, size_t n);
 void inflight_get_list(struct talk *t, uint32_t request, const struct content *c, uint32_t first);
 void inflight_cancel(struct talk *t, const uint32_t *requests, size_t n);
-void inflight_block_in(struct session *s, const struct msg_block *b);
-void inflight_list_in(struct session *s, const struct msg_list *m);
+/* o: it came sealed, and its data still is; NULL: it came plain. Each answers 0, TALK_PLAIN or TALK_FORGED. */
+int inflight_block_in(struct session *s, const struct msg_block *b, const struct talk_unsealed *o);
+int inflight_list_in(struct session *s, const struct msg_list *m);
 /* Forgets all requests of the talk; nothing is sent. */
 void inflight_stop(struct talk *t);
 
@@ -339,13 +341,22 @@ void spread_stop(struct talk *t);
 void serve_get(struct talk *t, const struct msg_get *m);
 void serve_get_list(struct talk *t, const struct msg_list_get *m);
 void serve_any(struct talk *t, const struct msg_any *m);
-void serve_cancel(struct session *s, const struct msg_cancel *m);
+int serve_cancel(struct session *s, const struct msg_cancel *m);
 /* Continues, as far as there is room. */
 void serve_more(struct talk *t);
 void serve_stop(struct talk *t);
 
 /* peer_group_coming.c: files that have no record yet */
 void peer_group_coming_in(struct talk *t, const struct msg_coming *m);
+
+/* peer_group_seal.c: keys, heads, and what a vault and another member say */
+void peer_group_keys_in(struct talk *t, const struct msg_keys *m);
+void peer_group_heads_in(struct talk *t, const struct msg_heads *m);
+void peer_group_vault_in(struct talk *t, const struct msg_vault *m);
+void peer_group_cores_in(struct talk *t, const struct msg_cores *m);
+void peer_group_object_in(struct talk *t, const struct msg_object *m);
+/* The link has room. */
+void peer_group_vault_drained(struct talk *t);
 
 /* peer_group_hold.c: what is asked before a file is dropped */
 void peer_group_hold_asked(struct talk *t, const struct msg_hold_ask *m);

@@ -108,9 +108,7 @@ static bool is_told_of(const struct talk *t, const struct record *row)
 
 static bool is_plain(const struct talk *t, const struct record *row)
 {
-	return row->version.n == 1 && row->base.n == 0 && row->chunk_log2 == 0 &&
-	       row->version.e[0].writer == index_epoch(t->group->config.index) &&
-	       row->version.e[0].counter == row->seq &&
+	return record_is_as_made(row, index_epoch(t->group->config.index)) &&
 	       row->modified_by == agent_id_short(identity_id(t->session->peers->config.self));
 }
 
@@ -135,11 +133,12 @@ static void walk_some(struct ranges *r)
 {
 	struct talk *t = r->talk;
 	struct record row;
-	int rc = 1;
+	int rc = 1, most = ranges_rows(t, RANGES_WALK);
 
-	for (int i = 0; i < RANGES_WALK && (rc = index_next(r->cursor, &row)) > 0; i++) {
-		bool room = !is_told_of(t, &row) || range_add(r->set, &row, is_plain(t, &row));
+	for (int i = 0; i < most && (rc = index_next(r->cursor, &row)) > 0; i++) {
+		bool told = is_told_of(t, &row), room = !told || range_add(r->set, &row, is_plain(t, &row));
 
+		r->whole &= told;
 		record_clear(&row);
 		if (!room)
 			rc = -1;
@@ -164,6 +163,9 @@ static void walk_begin(struct ranges *r)
 		ranges_give_up(r->talk);
 		return;
 	}
+	r->upto = index_seq(t->group->config.index);
+	r->rows_gone = index_rows_gone(t->group->config.index);
+	r->whole = totals.tombstones == 0 && index_listed(t->group->config.index) == 0;
 	r->cursor = index_walk(t->group->config.index, "");
 	r->set = MEM_NEW(struct range_set);
 	r->state = RANGE_WALKING;

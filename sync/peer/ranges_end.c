@@ -33,13 +33,6 @@ void ranges_give_up(struct talk *t)
 	ranges_none(t);
 }
 
-static int compare_seqs(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 void ranges_over(struct talk *t)
 {
 	const struct ranges *r = t->range;
@@ -47,10 +40,12 @@ void ranges_over(struct talk *t)
 	struct ranges_told *told = &t->told;
 
 	told->seqs = mem_calloc((size_t)set->n + 1, sizeof(told->seqs[0]));
-	for (uint32_t i = range_next_equal(set, 0); i < set->n; i = range_next_equal(set, i + 1))
-		if (!(set->rows[i].marks & RANGE_UNTOLD))
-			told->seqs[told->n++] = set->rows[i].seq;
-	if (told->n > 0)
-		qsort(told->seqs, told->n, sizeof(told->seqs[0]), compare_seqs);
+	for (uint32_t i = 0; i < set->n; i++) {
+		const struct range_row *row = &set->rows[set->by_seq[i]];
+
+		if ((row->marks & (RANGE_EQUAL | RANGE_UNTOLD)) == RANGE_EQUAL)
+			told->seqs[told->n++] = row->seq;
+	}
+	told->upto = r->whole && told->n == set->n ? r->upto : 0;
 	news_begin(t);
 }

@@ -22,7 +22,8 @@ struct talk;
 enum {
 	RANGES_MIN = 2000,         /* rows at each side below which records are told one by one */
 	RANGES_WALK = 256,         /* rows read at a time */
-	RANGES_ROWS = 400,         /* records of one SAME */
+	RANGES_ROWS = 400,         /* records of one SAME ... */
+	RANGES_AT_ONCE = 8,        /* ... of which this many are sent in a turn */
 	RANGES_ENTRIES = 16384,    /* entries of versions in it, about */
 	RANGES_NODES = 4096,       /* nodes of one RANGES */
 	RANGES_HASHING_MS = 60000, /* how long one waits for the other's first scan */
@@ -42,6 +43,7 @@ struct ranges_told {
 	uint64_t have_epoch, have_seq;
 	uint64_t *seqs; /* owned; ascending */
 	size_t n, at;
+	uint64_t upto; /* all rows with numbers up to this are among them; stays when these have gone */
 };
 
 enum range_state {
@@ -61,6 +63,9 @@ struct ranges {
 	struct loop_timer *timer; /* goes on in the next turn */
 	struct index_cursor *cursor;
 	struct range_set *set; /* owned; NULL while a worker has it */
+	uint64_t rows_gone;    /* index_rows_gone() when the walk began, */
+	uint64_t upto;         /* our last number then, */
+	bool whole;            /* and whether the set has all that had a number then */
 	bool begin_in;         /* the peer's first scan is through ... */
 	uint32_t their_rows;   /* ... and this is what it has */
 	bool root_in;          /* its first digest came while ours is made */
@@ -84,6 +89,8 @@ void ranges_hello(struct talk *t, struct msg_index_hello *m);
  * knows both hellos. */
 bool ranges_are_due(const struct talk *t, const struct msg_index_hello *theirs);
 void ranges_send(struct talk *t, struct msg_ranges *m);
+/* How many rows to read or tell at a time, usually as many as given. */
+int ranges_rows(const struct talk *t, int usually);
 /* Goes on in the next turn. */
 void ranges_go_on(struct ranges *r);
 /* The connection has room again. */

@@ -9,28 +9,10 @@
 
 /* --- ours --- */
 
-struct row_of {
-	uint64_t seq;
-	struct record *out;
-	bool found;
-};
-
-static bool row_is(void *arg, const struct record *row)
-{
-	struct row_of *of = arg;
-
-	of->found = row->seq == of->seq && !row->absent;
-	if (of->found)
-		record_copy(of->out, row);
-	return false;
-}
-
 /* The row with this number, which the caller clears. False: it is another one by now. */
 static bool row_get(const struct talk *t, uint64_t seq, struct record *out)
 {
-	struct row_of of = { .seq = seq, .out = out };
-
-	return index_since(t->group->config.index, seq - 1, 1, row_is, &of) >= 0 && of.found;
+	return index_get_numbered(t->group->config.index, seq, out) > 0;
 }
 
 /* What SAME says of it; without a version if it is gone. A plain one need not be read. One that the peer's record has
@@ -44,6 +26,7 @@ static void same_of(const struct ranges *r, uint32_t row, struct record *out)
 	*out = (struct record){ 0 };
 	if (at->marks & RANGE_PLAIN) {
 		out->seq = at->seq;
+		out->chunk_log2 = at->chunk_log2;
 		out->modified_by = agent_id_short(identity_id(t->session->peers->config.self));
 		out->version = (struct version){ .e = mem_dup(&e, sizeof(e)), .n = 1 };
 	} else if (!row_get(t, at->seq, out) && (at->now == 0 || !row_get(t, at->now, out))) {
@@ -74,9 +57,9 @@ static void send_some(struct ranges *r)
 {
 	struct record *records = mem_calloc(RANGES_ROWS, sizeof(*records));
 	struct msg_same m = { .channel = (uint32_t)r->talk->my_channel, .records = records };
-	size_t entries = 0, n;
+	size_t entries = 0, most = (size_t)ranges_rows(r->talk, RANGES_ROWS), n;
 
-	while (r->row_out < r->set->n && m.n < RANGES_ROWS && entries < RANGES_ENTRIES) {
+	while (r->row_out < r->set->n && m.n < most && entries < RANGES_ENTRIES) {
 		struct record *out = &records[m.n++];
 
 		same_of(r, r->row_out, out);
@@ -86,7 +69,7 @@ static void send_some(struct ranges *r)
 	m.ended = r->all_out = r->row_out == r->set->n;
 	uint8_t *body = msg_same_encode(&m, &n);
 
-	session_send(r->talk->session, FRAME_SAME, body, n);
+	talk_send(r->talk, FRAME_SAME, body, n);
 	for (size_t i = 0; i < m.n; i++)
 		record_clear(&records[i]);
 	free(records);
@@ -96,7 +79,9 @@ void ranges_rows_out(struct ranges *r)
 {
 	if (r->all_out || !session_has_room(r->talk->session))
 		return;
-	send_some(r);
+	/* Several, since what comes meanwhile takes long, and the peer has nothing to do before it has ours. */
+	for (int i = 0; i < RANGES_AT_ONCE && !r->all_out; i++)
+		send_some(r);
 	r->since_ms = loop_now_ms(r->talk->session->peers->config.loop);
 	if (r->all_out)
 		done_out(r);
@@ -107,12 +92,12 @@ void ranges_rows_out(struct ranges *r)
 /* --- theirs --- */
 
 /* A row of ours that is another one by now is told with the news; of it, the peer tells again what it has. */
-static void want_again(struct ranges *r)
+static void want_again(struct ranges *r, uint32_t place)
 {
 	if (r->nagain == MSG_MAX_AGAIN)
 		r->again_all = true;
 	else
-		r->again[r->nagain++] = r->place_in;
+		r->again[r->nagain++] = place;
 }
 
 static bool bases_fit(const struct record *r)
@@ -120,10 +105,18 @@ static bool bases_fit(const struct record *r)
 	return r->base.n == 0 || (r->kind != RECORD_DIR && (r->mode_base.n == 0 || r->kind == RECORD_FILE));
 }
 
+/* What the peer tells of one of our rows. */
+struct same_row {
+	struct range_row *at;
+	const struct record *said; /* the message's */
+	uint32_t place;            /* among the rows that both have */
+};
+
 /* The peer's record of our row. What it borrows is the row's or the message's. */
-static void row_in(struct ranges *r, const struct record *said)
+static void row_in(struct ranges *r, const struct same_row *same)
 {
-	struct range_row *at = &r->set->rows[r->row_in];
+	const struct record *said = same->said;
+	struct range_row *at = same->at;
 	struct record ours = { 0 }, theirs;
 
 	if (said->version.n == 0) {
@@ -131,7 +124,7 @@ static void row_in(struct ranges *r, const struct record *said)
 		return;
 	}
 	if (!row_get(r->talk, at->seq, &ours)) {
-		want_again(r);
+		want_again(r, same->place);
 		return;
 	}
 	theirs = ours;
@@ -150,6 +143,69 @@ static void row_in(struct ranges *r, const struct record *said)
 	record_clear(&ours);
 }
 
+/* Rows, one after the other, of which both sides have what they made themselves. */
+struct plain_run {
+	struct same_row rows[RANGES_ROWS];
+	struct index_pair pairs[RANGES_ROWS];
+	size_t n;
+};
+
+/* Both versions follow from the two numbers. */
+static bool is_plain_pair(const struct talk *t, const struct same_row *same)
+{
+	const struct record *said = same->said;
+
+	return (same->at->marks & RANGE_PLAIN) != 0 && said->seq < VERSION_PLAIN_MAX &&
+	       record_is_as_made(said, t->their_epoch) && said->modified_by == t->session->peer &&
+	       said->chunk_log2 == same->at->chunk_log2;
+}
+
+/* All of them at once where nothing has happened to any row since the set was made, or one by one. */
+static void run_in(struct ranges *r, struct plain_run *run)
+{
+	struct talk *t = r->talk;
+	const struct peer_hooks *hooks = t->group->config.hooks;
+	bool joined = run->n > 0 && hooks->same_plain != NULL &&
+	              index_rows_gone(t->group->config.index) == r->rows_gone &&
+	              hooks->same_plain(t->group->config.arg, t->session->peer, t->their_epoch, run->pairs, run->n);
+
+	for (size_t i = 0; i < run->n; i++) {
+		if (joined)
+			run->rows[i].at->now = run->rows[i].at->seq;
+		else
+			row_in(r, &run->rows[i]);
+	}
+	if (joined) {
+		t->group->counters.records_received += run->n;
+		t->group->counters.records_same += run->n;
+	}
+	run->n = 0;
+}
+
+/* In their order. */
+static void rows_in(struct ranges *r, const struct msg_same *m)
+{
+	struct plain_run *run = MEM_NEW(struct plain_run);
+
+	for (size_t i = 0; i < m->n && r->row_in < r->set->n; i++) {
+		struct same_row same = { .at = &r->set->rows[r->row_in], .said = &m->records[i], .place = r->place_in };
+		bool plain = is_plain_pair(r->talk, &same);
+
+		if (!plain || run->n == RANGES_ROWS)
+			run_in(r, run);
+		if (plain) {
+			run->pairs[run->n] = (struct index_pair){ .ours = same.at->seq, .theirs = same.said->seq };
+			run->rows[run->n++] = same;
+		} else {
+			row_in(r, &same);
+		}
+		r->row_in = range_next_equal(r->set, r->row_in + 1);
+		r->place_in++;
+	}
+	run_in(r, run);
+	free(run);
+}
+
 void ranges_same_in(struct talk *t, const struct msg_same *m)
 {
 	struct peer_group *g = t->group;
@@ -162,11 +218,7 @@ void ranges_same_in(struct talk *t, const struct msg_same *m)
 		ranges_misfit(t, "other rows in common than its digests said");
 		return;
 	}
-	for (size_t i = 0; i < m->n && r->row_in < r->set->n; i++) {
-		row_in(r, &m->records[i]);
-		r->row_in = range_next_equal(r->set, r->row_in + 1);
-		r->place_in++;
-	}
+	rows_in(r, m);
 	g->config.hooks->records_end(g->config.arg, t->session->peer);
 	g->progress = true;
 	g->config.hooks->state(g->config.arg);

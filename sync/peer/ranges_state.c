@@ -33,6 +33,13 @@ bool ranges_are_due(const struct talk *t, const struct msg_index_hello *theirs)
 	return t->told.asked && theirs->ranges && !they_know && !we_know;
 }
 
+int ranges_rows(const struct talk *t, int usually)
+{
+	uint32_t most = t->session->peers->config.ranges_rows;
+
+	return most > 0 && most < (uint32_t)usually ? (int)most : usually;
+}
+
 void ranges_send(struct talk *t, struct msg_ranges *m)
 {
 	size_t n;
@@ -40,7 +47,7 @@ void ranges_send(struct talk *t, struct msg_ranges *m)
 	m->channel = (uint32_t)t->my_channel;
 	uint8_t *body = msg_ranges_encode(m, &n);
 
-	session_send(t->session, FRAME_RANGES, body, n);
+	talk_send(t, FRAME_RANGES, body, n);
 }
 
 void ranges_go_on(struct ranges *r)

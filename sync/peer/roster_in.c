@@ -240,8 +240,7 @@ static void put_paper(struct roster_in *in, const struct paper *p)
 	}
 }
 
-/* Entries that count cost nothing in the end. A member's admissions do: it can make any number of them, each in
- * another's place. */
+/* Entries that count cost nothing in the end, except those of which a member can make any number. */
 static void allowance_give_back(struct roster_in *in, const struct paper *p)
 {
 	struct roster_allowance *b = allowance_of(in, p->bringer, loop_now_ms(in->group->peers->config.loop));
@@ -252,7 +251,7 @@ static void allowance_give_back(struct roster_in *in, const struct paper *p)
 		uint32_t n = reader_u32(&r);
 		const uint8_t *entry = reader_take(&r, n);
 
-		if (b->spent >= COST_UNKNOWN && !roster_is_admission(entry, n) &&
+		if (b->spent >= COST_UNKNOWN && !roster_is_repeatable(entry, n) &&
 		    roster_counts(in->group->config.roster, entry, n))
 			b->spent -= COST_UNKNOWN;
 	}

@@ -25,14 +25,17 @@ struct read_job {
 	struct content_reading *reading;
 	uint8_t *out; /* the result; NULL: not available */
 	size_t out_n;
-	uint8_t flags;
+	struct talk_block block;
 };
 
-/* Worker. Also compresses the block if that pays. */
+/* Worker. Also compresses the block if that pays, and seals it where the group is sealed. */
 static void read_block(void *arg)
 {
 	struct read_job *j = arg;
-	uint8_t *plain = malloc(j->want.len + LEAF_SLACK);
+	struct msg_block m = { .request = j->want.request,
+		               .plain_len = leaf_answer_len(&j->want),
+		               .number = j->number };
+	uint8_t *plain = malloc(j->want.len + LEAF_SLACK + MSG_SEALED_TAG);
 	size_t n;
 
 	if (!plain || content_read(j->reading, plain) < 0) {
@@ -41,26 +44,29 @@ static void read_block(void *arg)
 	}
 	n = leaf_answer(&j->want, plain);
 	if (codec_block(&j->out, &j->out_n, plain, n) == 1) {
-		j->flags = MSG_BLOCK_ZSTD;
+		m.flags = MSG_BLOCK_ZSTD;
+		j->out = mem_realloc(j->out, j->out_n + MSG_SEALED_TAG, 1);
 		free(plain);
 	} else {
 		j->out = plain;
 		j->out_n = n;
 	}
-}
-
-static void send_block(struct talk *t, const struct msg_block *m, uint8_t *body, size_t n)
-{
-	uint8_t head[MSG_BLOCK_HEAD_ANY];
-	size_t head_n = msg_block_head(head, m);
-
-	link_send(t->session->link, LINK_BULK, FRAME_BLOCK, head, head_n, body, n);
+	talk_block_seal(&j->block, &m, j->out, j->out_n);
 }
 
 /* An answer without bytes. */
 static void send_none(struct talk *t, uint32_t request, uint8_t flags)
 {
-	send_block(t, &(struct msg_block){ .request = request, .flags = flags, .number = SWARM_AS_ASKED }, NULL, 0);
+	const struct msg_block m = { .request = request, .flags = flags, .number = SWARM_AS_ASKED };
+	struct talk_block b;
+	uint8_t *tag;
+
+	if (!talk_block_begin(t, &b))
+		return;
+	tag = mem_realloc(NULL, MSG_SEALED_TAG, 1);
+	talk_block_seal(&b, &m, tag, 0);
+	talk_block_send(t, &b, tag, 0);
+	talk_block_clear(&b);
 }
 
 /* The loop. Every request gets an answer, "none" if the block could not be read, so that the peer asks another
@@ -77,12 +83,7 @@ static void block_read(void *arg)
 		if (j->out) {
 			t->group->counters.blocks_sent += j->want.what == WANT_BLOCK;
 			t->group->counters.bytes_sent += leaf_answer_len(&j->want);
-			send_block(t,
-			           &(struct msg_block){ .request = j->want.request,
-			                                .flags = j->flags,
-			                                .plain_len = leaf_answer_len(&j->want),
-			                                .number = j->number },
-			           j->out, j->out_n);
+			talk_block_send(t, &j->block, j->out, j->out_n);
 			j->out = NULL;
 		} else {
 			send_none(t, j->want.request, MSG_BLOCK_NONE);
@@ -91,6 +92,7 @@ static void block_read(void *arg)
 	content_close(j->reading);
 	if (t)
 		serve_more(t);
+	talk_block_clear(&j->block);
 	free(j->out);
 	free(j);
 	session_job_done(s);
@@ -127,6 +129,11 @@ static void serve_read_begin(struct talk *t, const struct block_want *want, uint
 {
 	struct read_job *j = MEM_NEW(struct read_job);
 
+	if (!talk_block_begin(t, &j->block)) {
+		content_close(reading);
+		free(j);
+		return;
+	}
 	j->session = t->session;
 	j->talk = t->serial;
 	j->want = *want;
@@ -214,7 +221,7 @@ static void send_list(struct talk *t, const struct serve_list *l)
 	}
 	uint8_t *body = msg_list_encode(&answer, &n);
 
-	session_send(t->session, FRAME_LIST, body, n);
+	talk_send(t, FRAME_LIST, body, n);
 	free(p);
 	blocklist_clear(&list);
 }
@@ -334,16 +341,19 @@ void serve_get_list(struct talk *t, const struct msg_list_get *m)
 	serve_more(t);
 }
 
-void serve_cancel(struct session *s, const struct msg_cancel *m)
+int serve_cancel(struct session *s, const struct msg_cancel *m)
 {
 	for (size_t i = 0; i < m->n; i++) {
 		uint32_t key = key_of(s, m->requests[i]);
 		struct serve_want *w;
 
 		HASH_FIND(hh, s->wants, &key, sizeof(key), w);
+		if (w && !talk_hears(w->talk))
+			return TALK_PLAIN;
 		if (w)
 			want_free(w);
 	}
+	return 0;
 }
 
 void serve_stop(struct talk *t)

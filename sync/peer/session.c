@@ -15,15 +15,29 @@ struct session *session_of(struct peers *p, const struct agent_id *id)
 	return NULL;
 }
 
-void session_send(struct session *s, uint8_t type, uint8_t *body, size_t n)
+void session_queue(struct session *s, enum link_lane lane, uint8_t type, const void *head, size_t head_n, uint8_t *body,
+                   size_t n)
 {
 	if (s->closed) {
 		free(body);
 		return;
 	}
 	/* The peer would miss a frame that was not queued: it must connect again. */
-	if (link_send(s->link, LINK_CONTROL, type, NULL, 0, body, n) && !s->condemned)
+	if (link_send(s->link, lane, type, head, head_n, body, n) && lane == LINK_CONTROL && !s->condemned)
 		s->condemned = "does not read what it is sent";
+}
+
+void session_send(struct session *s, uint8_t type, uint8_t *body, size_t n)
+{
+	if (!msg_sealed_type(type)) {
+		session_queue(s, LINK_CONTROL, type, NULL, 0, body, n);
+		return;
+	}
+	/* It would leave in the clear, whatever group it is of. */
+	log_error("a frame of type %u was about to leave by a way that does not seal it", type);
+	if (!s->condemned)
+		s->condemned = "a frame took the wrong way out";
+	free(body);
 }
 
 bool session_has_room(const struct session *s)

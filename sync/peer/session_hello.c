@@ -13,7 +13,8 @@ static struct msg_hello plain_hello(const struct peers *p)
 		                   .name = p->config.name,
 		                   .run_id = p->run_id,
 		                   .moved = p->config.moved,
-		                   .asks = asker_book_active(p) };
+		                   .asks = asker_book_active(p),
+		                   .sealed = true };
 }
 
 /* Adds tags that stand for nothing: how many groups we are in is nobody's business. */

@@ -56,6 +56,7 @@ static void hello_in(struct session *s, const uint8_t *p, size_t n)
 		copied_home_ask(s);
 	}
 	s->hello_in = true;
+	s->knows_sealed = m.sealed;
 	/* It tells us its name once it knows who we are, and only once. */
 	if (*m.name || !s->name) {
 		free(s->name);
@@ -133,9 +134,11 @@ void session_tick(struct session *s, int64_t now_ms)
 
 /* --- messages of groups --- */
 
-/* A handler for one kind of frame: decodes it, finds the talk by its channel, and calls the talk's function. A
- * message for a talk that is gone, or not up yet, is dropped: the two sides need not close in step. */
-#define TALK_MESSAGE(name, needs_up, call)                                      \
+/* Handlers for one kind of frame: each decodes it, finds the talk by its channel, and calls the talk's function. A
+ * message for a talk that is gone, or not up yet, is dropped: the two sides need not close in step. Answers: 0, -1
+ * for a malformed message, TALK_PLAIN for one of a sealed group that did not come sealed. Nothing was called in
+ * either case. */
+#define ANY_MESSAGE(name, fits, call)                                           \
 	static int name##_frame(struct session *s, const uint8_t *p, size_t n)  \
 	{                                                                       \
 		struct msg_arena a = { 0 };                                     \
@@ -143,11 +146,38 @@ void session_tick(struct session *s, int64_t now_ms)
 		int status = msg_##name##_decode(&m, &a, p, n);                 \
 		struct talk *t = status ? NULL : talk_of_channel(s, m.channel); \
                                                                                 \
-		if (t && (t->up || !(needs_up)))                                \
+		if (t)                                                          \
+			status = (fits);                                        \
+		if (t && status == 0)                                           \
 			call(t, &m);                                            \
 		msg_free(&a);                                                   \
-		return status;                                                  \
+		return status == MESSAGE_DROPPED ? 0 : status;                  \
 	}
+
+enum { MESSAGE_DROPPED = 3 };
+
+static int up_or_dropped(const struct talk *t, bool needs_up)
+{
+	return t->up || !needs_up ? 0 : MESSAGE_DROPPED;
+}
+
+static int heard_or_dropped(const struct talk *t, bool needs_up)
+{
+	return talk_hears(t) ? up_or_dropped(t, needs_up) : TALK_PLAIN;
+}
+
+/* A sealed group's own, from a member that has shown that it is one. */
+static int seals_or_dropped(const struct talk *t)
+{
+	bool fits = t->group->config.seal != NULL && t->open_in && rights_has(t->role, RIGHT_TAKE_PART);
+
+	return fits ? 0 : MESSAGE_DROPPED;
+}
+
+/* About who is in the group and where; index, news and blocks; what is sealed already. */
+#define OPEN_MESSAGE(name, needs_up, call) ANY_MESSAGE(name, up_or_dropped(t, needs_up), call)
+#define TALK_MESSAGE(name, needs_up, call) ANY_MESSAGE(name, heard_or_dropped(t, needs_up), call)
+#define SEAL_MESSAGE(name, call)           ANY_MESSAGE(name, seals_or_dropped(t), call)
 
 static void group_close_in(struct talk *t, const struct msg_group_close *m)
 {
@@ -155,9 +185,9 @@ static void group_close_in(struct talk *t, const struct msg_group_close *m)
 		talk_closed_by_peer(t, m->reason);
 }
 
-TALK_MESSAGE(group_open, false, talk_open_in)
-TALK_MESSAGE(group_close, false, group_close_in)
-TALK_MESSAGE(roster, false, talk_roster_in)
+OPEN_MESSAGE(group_open, false, talk_open_in)
+OPEN_MESSAGE(group_close, false, group_close_in)
+OPEN_MESSAGE(roster, false, talk_roster_in)
 TALK_MESSAGE(index_hello, false, peer_group_hello_in)
 TALK_MESSAGE(news, true, news_in_message)
 TALK_MESSAGE(news_ack, true, news_out_ack)
@@ -172,9 +202,13 @@ TALK_MESSAGE(map, true, spread_map_in)
 TALK_MESSAGE(have, true, spread_have_in)
 TALK_MESSAGE(any, true, serve_any)
 TALK_MESSAGE(coming, true, peer_group_coming_in)
-TALK_MESSAGE(addresses, true, gossip_addresses_in)
-TALK_MESSAGE(requests, false, ask_in_requests)
-TALK_MESSAGE(here, true, peer_group_here_in)
+OPEN_MESSAGE(addresses, true, gossip_addresses_in)
+OPEN_MESSAGE(requests, false, ask_in_requests)
+OPEN_MESSAGE(here, true, peer_group_here_in)
+SEAL_MESSAGE(keys, peer_group_keys_in)
+SEAL_MESSAGE(heads, peer_group_heads_in)
+SEAL_MESSAGE(vault, peer_group_vault_in)
+SEAL_MESSAGE(cores, peer_group_cores_in)
 
 /* Messages of those who have no group in common with the receiver. */
 #define ASK_MESSAGE(name, call)                                                \
@@ -201,7 +235,7 @@ static int list_frame(struct session *s, const uint8_t *p, size_t n)
 	int status = msg_list_decode(&m, &a, p, n);
 
 	if (status == 0)
-		inflight_list_in(s, &m);
+		status = inflight_list_in(s, &m);
 	msg_free(&a);
 	return status;
 }
@@ -237,7 +271,7 @@ static int cancel_frame(struct session *s, const uint8_t *p, size_t n)
 	int status = msg_cancel_decode(&m, &a, p, n);
 
 	if (status == 0)
-		serve_cancel(s, &m);
+		status = serve_cancel(s, &m);
 	msg_free(&a);
 	return status;
 }
@@ -246,9 +280,19 @@ static int block_frame(struct session *s, const uint8_t *p, size_t n)
 {
 	struct msg_block b;
 
-	if (msg_block_decode(&b, p, n))
+	return msg_block_decode(&b, p, n) ? -1 : inflight_block_in(s, &b, NULL);
+}
+
+static int object_frame(struct session *s, const uint8_t *p, size_t n)
+{
+	struct msg_object m;
+	struct talk *t;
+
+	if (msg_object_decode(&m, p, n))
 		return -1;
-	inflight_block_in(s, &b);
+	t = talk_of_channel(s, m.channel);
+	if (t && seals_or_dropped(t) == 0)
+		peer_group_object_in(t, &m);
 	return 0;
 }
 
@@ -281,7 +325,66 @@ static int (*const handlers[])(struct session *s, const uint8_t *p, size_t n) = 
 	[FRAME_KEEP] = keep_frame,
 	[FRAME_HERE] = here_frame,
 	[FRAME_COMING] = coming_frame,
+	[FRAME_KEYS] = keys_frame,
+	[FRAME_HEADS] = heads_frame,
+	[FRAME_VAULT] = vault_frame,
+	[FRAME_CORES] = cores_frame,
+	[FRAME_OBJECT] = object_frame,
 };
+
+/* A frame whose handler found a fault, and has called nothing. */
+static void refuse_message(struct session *s, int fault)
+{
+	if (fault == TALK_PLAIN)
+		session_refuse(s, "sent plain text in a sealed group");
+	else
+		session_refuse(s, talk_sealed_text(fault == TALK_FORGED ? TALK_SEALED_FORGED : TALK_SEALED_MALFORMED));
+}
+
+/* A block is opened by a worker: only what stands before its data is read here. */
+static int sealed_block(struct session *s, const struct talk_unsealed *o)
+{
+	struct msg_block b;
+	const uint8_t *p = o->front + MSG_SEALED_HEAD;
+
+	return msg_block_decode(&b, p, o->sealed.clear + o->sealed.sealed.n) ? -1 : inflight_block_in(s, &b, o);
+}
+
+/* What a member sealed is handled as if it had come plain, and knows of which talk it came. The handler may end the
+ * session. */
+static void sealed_frame(struct session *s, const uint8_t *p, size_t n)
+{
+	struct talk_unsealed o;
+	enum talk_sealed result = talk_sealed_read(s, p, n, &o);
+	bool block = o.sealed.type == FRAME_BLOCK;
+	int fault = 0;
+
+	if (result == TALK_SEALED_HERE && !block)
+		result = talk_sealed_open(&o);
+	if (result == TALK_SEALED_HERE) {
+		s->jobs++;
+		s->inside = o.talk;
+		fault = block ? sealed_block(s, &o) : handlers[o.sealed.type](s, o.p, o.n);
+		s->inside = NULL;
+		if (fault && !s->closed)
+			refuse_message(s, fault);
+		session_job_done(s);
+	} else if (result != TALK_SEALED_LEFT_OUT) {
+		session_refuse(s, talk_sealed_text(result));
+	}
+	free(o.plain);
+}
+
+/* All others. */
+static void other_frame(struct session *s, uint8_t type, const uint8_t *payload, size_t n)
+{
+	int fault = 0;
+
+	if (type < sizeof(handlers) / sizeof(*handlers) && handlers[type])
+		fault = handlers[type](s, payload, n);
+	if (fault)
+		refuse_message(s, fault);
+}
 
 static void session_frame(void *arg, uint8_t type, const uint8_t *payload, size_t n)
 {
@@ -297,9 +400,10 @@ static void session_frame(void *arg, uint8_t type, const uint8_t *payload, size_
 		ping_in(s, payload, n);
 	else if (type == FRAME_PONG)
 		pong_in(s, payload, n);
-	else if (type < sizeof(handlers) / sizeof(*handlers) && handlers[type] && handlers[type](s, payload, n) &&
-	         !s->closed)
-		session_refuse(s, "sent a malformed message");
+	else if (type == FRAME_SEALED)
+		sealed_frame(s, payload, n);
+	else
+		other_frame(s, type, payload, n);
 }
 
 static void session_continue(void *arg)
@@ -313,6 +417,7 @@ static void session_continue(void *arg)
 		serve_more(t);
 		ranges_room(t);
 		news_out_kick(t);
+		peer_group_vault_drained(t);
 	}
 }
 

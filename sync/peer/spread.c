@@ -38,7 +38,7 @@ void spread_map_out(struct talk *t, const struct swarm_map *map)
 	m.map.wireless = t->session->link->wireless;
 	uint8_t *body = msg_map_encode(&m, &n);
 
-	session_send(t->session, FRAME_MAP, body, n);
+	talk_send(t, FRAME_MAP, body, n);
 }
 
 void spread_have_out(struct talk *t, uint32_t map, const struct swarm_run *runs, size_t n)
@@ -51,7 +51,7 @@ void spread_have_out(struct talk *t, uint32_t map, const struct swarm_run *runs,
 		size_t size;
 		uint8_t *body = msg_have_encode(&m, &size);
 
-		session_send(t->session, FRAME_HAVE, body, size);
+		talk_send(t, FRAME_HAVE, body, size);
 		runs += m.nruns;
 		n -= m.nruns;
 	}

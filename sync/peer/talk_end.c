@@ -19,6 +19,8 @@ void talk_end(struct talk *t, const char *reason)
 	inflight_stop(t);
 	peer_group_hold_stop(t);
 	spread_stop(t);
+	talk_vault_down(t);
+	wrap_free(t->seal.wrap);
 	if (was_up) {
 		g->config.hooks->down(g->config.arg, s->peer);
 		if (s->peers->config.disconnected)

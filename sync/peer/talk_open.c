@@ -65,7 +65,9 @@ void talk_open_in(struct talk *t, const struct msg_group_open *m)
 	if (m->your_channel != (uint32_t)t->my_channel || t->open_in)
 		return; /* for an earlier offer; or a repetition */
 	t->open_in = true;
-	if (m->join.n) {
+	if (!t->session->knows_sealed && roster_sealed(t->group->config.roster) && membership_is_ours(t)) {
+		membership_refuse(t, "this group is sealed: it needs a later version of lanyard");
+	} else if (m->join.n) {
 		admit_request_in(t, m);
 	} else if (roster_may(t->group->config.roster, &t->session->id, RIGHT_TAKE_PART)) {
 		/* Both sides may continue at once. */

@@ -14,6 +14,7 @@
 #include "sync/peer/tls_link_internal.h"
 #include "sync/wire/codec.h"
 #include "sync/wire/frame.h"
+#include "sync/wire/msg_seal.h"
 
 enum {
 	RX_FIRST = LINK_TAKE_MIN, /* the receive buffer until a longer frame is announced */
@@ -26,14 +27,20 @@ enum {
 	UNPACK_PER_MS = 16 << 10,
 };
 
+/* Bytes that it will unpack to, as it says; 0: it is not packed, or will be refused. */
+static int64_t unpacks_to(const struct frame *f, const uint8_t *payload)
+{
+	if (f->type == FRAME_SEALED)
+		return msg_sealed_unpacks_to(payload, f->len);
+	return f->flags == 0 || f->len < CODEC_PREFIX || get_u32(payload) > frame_max(f->type) ? 0 : get_u32(payload);
+}
+
 /* How long the frame has to wait until it may be unpacked; 0: it may, and is paid for. */
 static int64_t unpack_wait(struct tls_link *l, const struct frame *f, const uint8_t *payload)
 {
 	int64_t now = loop_now_ms(l->loop), free_of_charge = (int64_t)f->len * UNPACK_FREE, cost;
 
-	if (f->flags == 0 || f->len < CODEC_PREFIX || get_u32(payload) > frame_max(f->type))
-		return 0;
-	cost = (int64_t)get_u32(payload) - free_of_charge;
+	cost = unpacks_to(f, payload) - free_of_charge;
 	if (cost <= 0)
 		return 0;
 	l->unpack_room += (now - l->unpack_ms) * UNPACK_PER_MS;
@@ -59,7 +66,7 @@ static bool deliver(struct tls_link *l, const struct frame *f, const uint8_t *pa
 	size_t n = f->len;
 	uint8_t *plain = NULL;
 
-	if ((f->flags & ~FRAME_FLAG_ZSTD) != 0 || (f->flags != 0 && f->type == FRAME_BLOCK))
+	if ((f->flags & ~FRAME_FLAG_ZSTD) != 0 || (f->flags != 0 && !frame_packs(f->type)))
 		return tls_link_drop(l, "it sent a frame with unknown flags");
 	if (f->flags != 0 && !frame_known(f->type))
 		return true; /* also skipped when it is unpacked */

@@ -139,7 +139,7 @@ size_t tls_queue_add(struct tls_queue *q, enum link_lane lane, uint8_t type, con
 	uint8_t flags = 0;
 	size_t total;
 
-	if (type != FRAME_BLOCK && f.head_n + f.body_n >= CODEC_WORTHWHILE)
+	if (frame_packs(type) && f.head_n + f.body_n >= CODEC_WORTHWHILE)
 		flags = compress(&f);
 	total = FRAME_HEADER + f.head_n + f.body_n;
 	if (total > most) {

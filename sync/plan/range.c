@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 
+enum { HEAD = 64 }; /* bytes of a record before its path, for its digest */
+
 unsigned range_depth(uint32_t rows)
 {
 	unsigned depth = 0;
@@ -17,28 +19,29 @@ unsigned range_depth(uint32_t rows)
 	return depth;
 }
 
-/* Each part has its length, or one fixed by the kind, so that no two records give the same bytes. */
+/* Each part has its length, or one fixed by the kind, so that no two records give the same bytes. No path and no target
+ * is longer than RECORD_PATH_MAX. */
 static void item_digest(uint8_t out[RANGE_DIGEST], const struct record *r)
 {
-	const char *target = r->kind == RECORD_SYMLINK && r->target != NULL ? r->target : "";
-	uint8_t head[64] = { 0 }, hash[SHA256_SIZE];
-	struct sha256_stream s = { 0 };
+	const char *target = r->kind == RECORD_SYMLINK ? r->target : NULL;
+	size_t path_len = strnlen(r->path, RECORD_PATH_MAX);
+	size_t target_len = target != NULL ? strnlen(target, RECORD_PATH_MAX) : 0;
+	uint8_t all[HEAD + 2 * RECORD_PATH_MAX], hash[SHA256_SIZE];
 
-	head[0] = (uint8_t)r->kind;
-	put_u32(head + 1, r->kind == RECORD_SYMLINK ? 0 : r->mode);
-	put_u64(head + 5, r->kind == RECORD_DIR ? 0 : (uint64_t)r->mtime_ns);
-	put_u32(head + 13, (uint32_t)strlen(r->path));
+	memset(all, 0, HEAD);
+	all[0] = (uint8_t)r->kind;
+	put_u32(all + 1, r->kind == RECORD_SYMLINK ? 0 : r->mode);
+	put_u64(all + 5, r->kind == RECORD_DIR ? 0 : (uint64_t)r->mtime_ns);
+	put_u32(all + 13, (uint32_t)path_len);
 	if (r->kind == RECORD_FILE) {
-		put_u64(head + 17, (uint64_t)r->content.size);
-		put_u32(head + 25, r->content.nblocks);
-		memcpy(head + 29, r->content.root, sizeof(r->content.root));
+		put_u64(all + 17, (uint64_t)r->content.size);
+		put_u32(all + 25, r->content.nblocks);
+		memcpy(all + 29, r->content.root, sizeof(r->content.root));
 	}
-	sha256_begin(&s);
-	sha256_update(&s, head, sizeof(head));
-	sha256_update(&s, r->path, strlen(r->path));
-	sha256_update(&s, target, strlen(target));
-	sha256_end(&s, hash);
-	sha256_free(&s);
+	memcpy(all + HEAD, r->path, path_len);
+	if (target_len > 0)
+		memcpy(all + HEAD + path_len, target, target_len);
+	sha256(hash, all, HEAD + path_len + target_len);
 	memcpy(out, hash, RANGE_DIGEST);
 }
 
@@ -53,7 +56,8 @@ bool range_add(struct range_set *s, const struct record *r, bool plain)
 	}
 	item_digest(s->items[s->n].digest, r);
 	s->items[s->n].row = s->n;
-	s->rows[s->n] = (struct range_row){ .seq = r->seq, .marks = plain ? RANGE_PLAIN : 0 };
+	s->rows[s->n] =
+		(struct range_row){ .seq = r->seq, .marks = plain ? RANGE_PLAIN : 0, .chunk_log2 = r->chunk_log2 };
 	s->n++;
 	return true;
 }
@@ -61,6 +65,22 @@ bool range_add(struct range_set *s, const struct record *r, bool plain)
 static int compare_items(const void *a, const void *b)
 {
 	return memcmp(((const struct range_item *)a)->digest, ((const struct range_item *)b)->digest, RANGE_DIGEST);
+}
+
+static int compare_rows(const void *a, const void *b, void *rows)
+{
+	const struct range_row *of = rows;
+	uint64_t x = of[*(const uint32_t *)a].seq, y = of[*(const uint32_t *)b].seq;
+
+	return (x > y) - (x < y);
+}
+
+static void sort_rows(struct range_set *s)
+{
+	s->by_seq = mem_calloc((size_t)s->n + 1, sizeof(s->by_seq[0]));
+	for (uint32_t i = 0; i < s->n; i++)
+		s->by_seq[i] = i;
+	qsort_r(s->by_seq, s->n, sizeof(s->by_seq[0]), compare_rows, s->rows);
 }
 
 static uint32_t leaf_of(const struct range_item *item, unsigned depth)
@@ -87,6 +107,7 @@ void range_sort(struct range_set *s, unsigned depth)
 
 	if (s->n > 0)
 		qsort(s->items, s->n, sizeof(s->items[0]), compare_items);
+	sort_rows(s);
 	s->depth = depth;
 	s->first = mem_calloc((size_t)leaves + 1, sizeof(s->first[0]));
 	s->leaves = mem_calloc(leaves, sizeof(s->leaves[0]));
@@ -150,6 +171,7 @@ void range_clear(struct range_set *s)
 {
 	free(s->items);
 	free(s->rows);
+	free(s->by_seq);
 	free(s->first);
 	free(s->leaves);
 	*s = (struct range_set){ 0 };

@@ -23,7 +23,7 @@ enum {
 };
 
 enum range_mark {
-	RANGE_PLAIN = 1,  /* its version is one entry, of this agent in this epoch, and its number is the counter */
+	RANGE_PLAIN = 1,  /* made by this agent in this epoch, and as it made it: record_is_as_made() */
 	RANGE_EQUAL = 2,  /* the other side has it too */
 	RANGE_UNTOLD = 4, /* ... and has to be told of it nevertheless */
 };
@@ -38,12 +38,14 @@ struct range_row {
 	uint64_t seq;
 	uint64_t now;  /* its number since it became what both come to; 0: it did not */
 	uint8_t marks; /* enum range_mark */
+	uint8_t chunk_log2;
 };
 
 /* Zeroed: empty. */
 struct range_set {
 	struct range_item *items; /* owned; by digest once it is sorted */
 	struct range_row *rows;   /* owned */
+	uint32_t *by_seq;         /* owned; rows in the order of their numbers, once it is sorted */
 	uint32_t n, max;
 	unsigned depth;                  /* of the leaves */
 	uint32_t *first;                 /* owned; where each leaf begins, and one more */
@@ -54,7 +56,7 @@ struct range_set {
 unsigned range_depth(uint32_t rows);
 /* Adds a live record. False: there are too many. */
 bool range_add(struct range_set *s, const struct record *r, bool plain);
-/* Puts the items in order and makes the leaves. Slow with many: for a worker. */
+/* Puts items and rows in order and makes the leaves. Slow with many: for a worker. */
 void range_sort(struct range_set *s, unsigned depth);
 /* The digest of a node of a sorted set. depth: at most that of the leaves. */
 void range_node(const struct range_set *s, uint32_t node, unsigned depth, uint8_t out[RANGE_DIGEST]);

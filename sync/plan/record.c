@@ -47,6 +47,12 @@ bool record_is_live(const struct record *r)
 	return r != NULL && r->path != NULL && !r->deleted;
 }
 
+bool record_is_as_made(const struct record *r, uint64_t writer)
+{
+	return !r->deleted && r->version.n == 1 && r->version.e[0].writer == writer &&
+	       r->version.e[0].counter == r->seq && r->base.n == 0 && r->mode_base.n == 0;
+}
+
 bool record_is(const struct record *r, enum record_kind kind)
 {
 	return record_is_live(r) && r->kind == kind;

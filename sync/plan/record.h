@@ -75,6 +75,10 @@ bool record_same_content(const struct record *a, const struct record *b);
 /* Whether mode and mtime are the same too, where they mean something. Versions may differ. */
 bool record_same(const struct record *a, const struct record *b);
 
+/* Whether r, a row, is a live one whose version is one change by this writer under the number that the row still has,
+ * with no base: so two numbers say all of it that differs from its twin's. */
+bool record_is_as_made(const struct record *r, uint64_t writer);
+
 /* To be called before r, a row, gets another mtime, and `mode`: sets its bases. */
 void record_keep_base(struct record *r, uint32_t mode);
 /* To be called before it gets other content: empties its bases. */

@@ -4,9 +4,11 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 
 enum { ENVELOPE_MAGIC = 4 };
 
@@ -95,13 +97,13 @@ static void envelope_signed_bytes(struct bytes *in, const struct group_id *group
 
 /* --- sealing --- */
 
-static bool envelope_in_order(const struct envelope_key *keys, size_t n)
+static bool envelope_in_order(const struct envelope_contents *c)
 {
-	for (size_t i = 1; i < n; i++) {
-		if (keys[i - 1].generation >= keys[i].generation)
+	for (size_t i = 1; i < c->nkeys; i++) {
+		if (c->keys[i - 1].generation >= c->keys[i].generation)
 			return false;
 	}
-	return n > 0 && n <= ENVELOPE_KEYS_MAX;
+	return c->nkeys > 0 && c->nkeys <= ENVELOPE_KEYS_MAX && c->nmarks <= ROSTER_HEARD_MAX;
 }
 
 /* Draws a key for this envelope alone; appends its public half to b, and sets the encryption key. */
@@ -128,21 +130,32 @@ static int envelope_begin(struct bytes *b, const struct group_id *group, const s
 	return rc;
 }
 
-/* Appends the length, the sealed keys and the tag. -1: the secure heap is full. */
-static int envelope_fill(struct bytes *b, const uint8_t key[AEAD_KEY_LEN], const struct envelope_key *keys,
-                         size_t nkeys)
+static void envelope_put_in(uint8_t *p, const struct envelope_contents *c)
 {
-	const size_t head_n = b->len, n = 4 + nkeys * ENVELOPE_KEY;
+	put_u32(p, (uint32_t)c->nkeys);
+	p += 4;
+	for (size_t i = 0; i < c->nkeys; i++, p += ENVELOPE_KEY) {
+		put_u64(p, c->keys[i].generation);
+		memcpy(p + 8, c->keys[i].secret, KEYS_SECRET_LEN);
+	}
+	put_u32(p, (uint32_t)c->nmarks);
+	p += 4;
+	for (size_t i = 0; i < c->nmarks; i++, p += ENVELOPE_MARK) {
+		put_u64(p, c->marks[i].owner);
+		put_u64(p + 8, c->marks[i].number);
+	}
+}
+
+/* Appends the length, the sealed contents and the tag. -1: the secure heap is full. */
+static int envelope_fill(struct bytes *b, const uint8_t key[AEAD_KEY_LEN], const struct envelope_contents *c)
+{
+	const size_t head_n = b->len, n = 4 + c->nkeys * ENVELOPE_KEY + 4 + c->nmarks * ENVELOPE_MARK;
 	uint8_t *plain = keys_memory(n), *sealed, tag[AEAD_TAG_LEN];
 	struct aead_part aad;
 
 	if (plain == NULL)
 		return -1;
-	put_u32(plain, (uint32_t)nkeys);
-	for (size_t i = 0; i < nkeys; i++) {
-		put_u64(plain + 4 + i * ENVELOPE_KEY, keys[i].generation);
-		memcpy(plain + 4 + i * ENVELOPE_KEY + 8, keys[i].secret, KEYS_SECRET_LEN);
-	}
+	envelope_put_in(plain, c);
 	bytes_append_u32(b, (uint32_t)n);
 	sealed = bytes_extend(b, n);
 	if (sealed != NULL) {
@@ -156,20 +169,20 @@ static int envelope_fill(struct bytes *b, const uint8_t key[AEAD_KEY_LEN], const
 
 int envelope_seal(const struct group_id *group, const struct identity *sender, const struct agent_id *recipient,
                   const uint8_t recipient_box[ENVELOPE_BOX_LEN], const uint8_t current[32],
-                  const struct envelope_key *keys, size_t nkeys, struct bytes *out)
+                  const struct envelope_contents *contents, struct bytes *out)
 {
 	struct bytes b = BYTES_INIT(ENVELOPE_MAX), in = BYTES_INIT(ENVELOPE_MAX + 64);
 	uint8_t key[AEAD_KEY_LEN], signature[SIGNATURE_LEN];
 	int rc = -1;
 
-	if (!envelope_in_order(keys, nkeys))
+	if (!envelope_in_order(contents))
 		return -1;
 	bytes_append(&b, envelope_magic, sizeof(envelope_magic));
 	bytes_append(&b, recipient->b, sizeof(recipient->b));
 	bytes_append(&b, identity_public_key(sender), PUBLIC_KEY_LEN);
 	bytes_append(&b, current, 32);
 	if (envelope_begin(&b, group, recipient, identity_public_key(sender), recipient_box, key) == 0 &&
-	    envelope_fill(&b, key, keys, nkeys) == 0) {
+	    envelope_fill(&b, key, contents) == 0) {
 		envelope_signed_bytes(&in, group, b.p, b.len);
 		identity_sign(sender, in.p, in.len, signature);
 		bytes_append(&b, signature, sizeof(signature));
@@ -211,9 +224,8 @@ enum envelope_result envelope_parse(struct envelope *e, const struct group_id *g
 	current = reader_take(&r, sizeof(e->current));
 	reader_take(&r, ENVELOPE_BOX_LEN);
 	sealed = reader_u32(&r);
-	/* A length that shows how many keys there are, and no other. */
-	if (r.bad || sealed < 4 + ENVELOPE_KEY || sealed > 4 + ENVELOPE_KEYS_MAX * ENVELOPE_KEY ||
-	    (sealed - 4) % ENVELOPE_KEY != 0 || reader_left(&r) != sealed + AEAD_TAG_LEN + SIGNATURE_LEN)
+	if (r.bad || sealed < 4 + ENVELOPE_KEY + 4 || sealed > ENVELOPE_INSIDE_MAX ||
+	    reader_left(&r) != sealed + AEAD_TAG_LEN + SIGNATURE_LEN)
 		return ENVELOPE_FORM;
 	memcpy(e->recipient.b, recipient, sizeof(e->recipient.b));
 	memcpy(e->sender, sender, PUBLIC_KEY_LEN);
@@ -245,32 +257,56 @@ static int envelope_unlock(const struct envelope *e, const struct group_id *grou
 	return rc;
 }
 
-/* The keys in n opened bytes. */
-static enum envelope_result envelope_take_out(const uint8_t *plain, size_t n, struct envelope_key **keys, size_t *nkeys)
+void envelope_wipe(struct envelope_contents *c)
 {
-	size_t count = get_u32(plain);
-	struct envelope_key *list;
+	keys_wipe(c->keys, c->nkeys * sizeof(c->keys[0]));
+	free(c->marks);
+	memset(c, 0, sizeof(*c));
+}
 
-	if (count != (n - 4) / ENVELOPE_KEY)
+/* Makes room for what n opened bytes hold, if they hold that many keys and marks. */
+static enum envelope_result envelope_count(const uint8_t *plain, size_t n, struct envelope_contents *c)
+{
+	const size_t nkeys = get_u32(plain);
+	size_t nmarks, rest;
+
+	if (nkeys > ENVELOPE_KEYS_MAX || n < 4 + nkeys * ENVELOPE_KEY + 4)
 		return ENVELOPE_INSIDE;
-	list = keys_memory(count * sizeof(*list));
-	if (list == NULL)
+	rest = n - 4 - nkeys * ENVELOPE_KEY - 4;
+	nmarks = get_u32(plain + 4 + nkeys * ENVELOPE_KEY);
+	if (nkeys == 0 || nmarks > ROSTER_HEARD_MAX || rest != nmarks * ENVELOPE_MARK)
+		return ENVELOPE_INSIDE;
+	c->keys = keys_memory(nkeys * sizeof(c->keys[0]));
+	if (c->keys == NULL)
 		return ENVELOPE_MEMORY;
-	for (size_t i = 0; i < count; i++) {
-		list[i].generation = get_u64(plain + 4 + i * ENVELOPE_KEY);
-		memcpy(list[i].secret, plain + 4 + i * ENVELOPE_KEY + 8, KEYS_SECRET_LEN);
-	}
-	if (!envelope_in_order(list, count)) {
-		keys_wipe(list, count * sizeof(*list));
-		return ENVELOPE_INSIDE;
-	}
-	*keys = list;
-	*nkeys = count;
+	c->nkeys = nkeys;
+	c->marks = mem_calloc(nmarks + 1, sizeof(c->marks[0]));
+	c->nmarks = nmarks;
 	return ENVELOPE_OK;
 }
 
+static enum envelope_result envelope_take_out(const uint8_t *plain, size_t n, struct envelope_contents *c)
+{
+	enum envelope_result result = envelope_count(plain, n, c);
+	const uint8_t *p = plain + 4;
+
+	if (result != ENVELOPE_OK)
+		return result;
+	for (size_t i = 0; i < c->nkeys; i++, p += ENVELOPE_KEY) {
+		c->keys[i].generation = get_u64(p);
+		memcpy(c->keys[i].secret, p + 8, KEYS_SECRET_LEN);
+	}
+	p += 4;
+	for (size_t i = 0; i < c->nmarks; i++, p += ENVELOPE_MARK)
+		c->marks[i] = (struct roster_mark){ .owner = get_u64(p), .number = get_u64(p + 8) };
+	if (envelope_in_order(c))
+		return ENVELOPE_OK;
+	envelope_wipe(c);
+	return ENVELOPE_INSIDE;
+}
+
 enum envelope_result envelope_open(const struct envelope *e, const struct group_id *group, const struct identity *self,
-                                   struct envelope_key **keys, size_t *nkeys)
+                                   struct envelope_contents *c)
 {
 	const struct aead_part aad = { .p = e->bytes, .n = ENVELOPE_HEAD };
 	const uint8_t *sealed = e->bytes + ENVELOPE_HEAD + 4;
@@ -278,8 +314,7 @@ enum envelope_result envelope_open(const struct envelope *e, const struct group_
 	enum envelope_result result = ENVELOPE_LOCKED;
 	uint8_t key[AEAD_KEY_LEN], *plain;
 
-	*keys = NULL;
-	*nkeys = 0;
+	memset(c, 0, sizeof(*c));
 	if (!agent_id_equal(&e->recipient, identity_id(self)))
 		return ENVELOPE_RECIPIENT;
 	plain = keys_memory(n);
@@ -287,7 +322,7 @@ enum envelope_result envelope_open(const struct envelope *e, const struct group_
 		return ENVELOPE_MEMORY;
 	if (envelope_unlock(e, group, self, key) == 0 &&
 	    aead_open(key, envelope_nonce, &aad, 1, sealed, n, sealed + n, plain) == 0)
-		result = envelope_take_out(plain, n, keys, nkeys);
+		result = envelope_take_out(plain, n, c);
 	OPENSSL_cleanse(key, sizeof(key));
 	keys_wipe(plain, n);
 	return result;

@@ -175,6 +175,13 @@ static enum export_result export_look(const uint8_t *p, size_t n, struct export_
 	return export_cost_fits(cost) ? EXPORT_OK : EXPORT_COST;
 }
 
+enum export_result export_sound(const uint8_t *p, size_t n)
+{
+	struct export_cost cost;
+
+	return export_look(p, n, &cost);
+}
+
 static enum export_result export_unlock(struct export_content **c, const uint8_t *keys, const uint8_t *p, size_t n)
 {
 	const struct aead_part aad = { .p = p, .n = EXPORT_HEAD };

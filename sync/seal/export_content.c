@@ -6,7 +6,7 @@
 #include "sync/seal/export_internal.h"
 #include "sync/seal/keyring.h"
 
-enum { EXPORT_HEAD_BYTES = PUBLIC_KEY_LEN + 8 + 8 + 8 + 32 };
+enum { EXPORT_HEAD_BYTES = PUBLIC_KEY_LEN + 8 + 8 + 8 + 32, EXPORT_ON_DEMAND = 1 };
 
 /* --- writing --- */
 
@@ -58,11 +58,18 @@ static void export_put_group(struct export_writer *w, const struct export_group 
 
 	export_put(w, g->id.b, sizeof(g->id.b));
 	export_put_text(w, g->name);
+	export_put_u8(w, g->on_demand ? EXPORT_ON_DEMAND : 0);
+	export_put_text(w, paper ? "" : g->share);
 	export_put_u32(w, (uint32_t)keyring_n);
 	export_put(w, g->keyring, keyring_n);
 	export_put_u8(w, (uint8_t)g->naddresses);
 	for (size_t i = 0; i < g->naddresses; i++)
 		export_put_text(w, g->addresses[i]);
+	export_put_u8(w, (uint8_t)g->nmarks);
+	for (size_t i = 0; i < g->nmarks; i++) {
+		export_put_u64(w, g->marks[i].owner);
+		export_put_u64(w, g->marks[i].number);
+	}
 	export_put_u32(w, (uint32_t)nheads);
 	for (size_t i = 0; i < nheads; i++) {
 		export_put(w, g->heads[i].key, sizeof(g->heads[i].key));
@@ -89,7 +96,7 @@ static bool export_fits(const struct export_content *c)
 		const struct export_group *g = &c->groups[i];
 
 		if (g->keyring_n > KEYRING_BYTES_MAX || g->naddresses > EXPORT_ADDRESSES_MAX ||
-		    g->nheads > EXPORT_HEADS_MAX)
+		    g->nheads > EXPORT_HEADS_MAX || g->nmarks > ROSTER_MAX_OWNERS)
 			return false;
 	}
 	return true;
@@ -118,6 +125,15 @@ enum export_result export_content_encode(const struct export_content *c, bool pa
 
 /* --- reading --- */
 
+struct export_content *export_content_new(size_t ngroups)
+{
+	struct export_content *c = keys_memory(sizeof(*c));
+
+	if (c != NULL)
+		c->groups = mem_calloc(ngroups + 1, sizeof(c->groups[0]));
+	return c;
+}
+
 static void export_take(struct reader *r, void *out, size_t n)
 {
 	const uint8_t *p = reader_take(r, n);
@@ -138,6 +154,26 @@ static void export_take_text(struct reader *r, char *out, size_t room)
 	}
 	memcpy(out, p, n);
 	out[n] = '\0';
+}
+
+/* A flag that is not known here would be lost, so it is refused. */
+static bool export_take_flag(struct reader *r)
+{
+	uint8_t flags = reader_u8(r);
+
+	r->bad = r->bad || (flags & ~EXPORT_ON_DEMAND) != 0;
+	return (flags & EXPORT_ON_DEMAND) != 0;
+}
+
+static void export_take_marks(struct reader *r, struct export_group *g)
+{
+	size_t n = reader_u8(r);
+
+	r->bad = r->bad || n > ROSTER_MAX_OWNERS;
+	for (; g->nmarks < n && !r->bad; g->nmarks++) {
+		g->marks[g->nmarks].owner = reader_u64(r);
+		g->marks[g->nmarks].number = reader_u64(r);
+	}
 }
 
 static void export_take_heads(struct reader *r, struct export_group *g)
@@ -166,6 +202,8 @@ static bool export_take_group(struct reader *r, struct export_group *g)
 
 	export_take(r, g->id.b, sizeof(g->id.b));
 	export_take_text(r, g->name, sizeof(g->name));
+	g->on_demand = export_take_flag(r);
+	export_take_text(r, g->share, sizeof(g->share));
 	n = reader_u32(r);
 	if (n > KEYRING_BYTES_MAX || n > reader_left(r)) {
 		r->bad = true;
@@ -187,6 +225,7 @@ static bool export_take_group(struct reader *r, struct export_group *g)
 	g->naddresses = n;
 	for (size_t i = 0; i < n; i++)
 		export_take_text(r, g->addresses[i], sizeof(g->addresses[i]));
+	export_take_marks(r, g);
 	export_take_heads(r, g);
 	return true;
 }
@@ -194,7 +233,7 @@ static bool export_take_group(struct reader *r, struct export_group *g)
 enum export_result export_content_decode(struct export_content **c, const uint8_t *p, size_t n)
 {
 	struct reader r = READER_INIT(p, n);
-	struct export_content *content = keys_memory(sizeof(*content));
+	struct export_content *content = export_content_new(EXPORT_GROUPS_MAX);
 	enum export_result result = EXPORT_OK;
 	size_t ngroups;
 
@@ -203,10 +242,7 @@ enum export_result export_content_decode(struct export_content **c, const uint8_
 		return EXPORT_MEMORY;
 	export_take(&r, content->seed, sizeof(content->seed));
 	ngroups = reader_u32(&r);
-	if (ngroups > EXPORT_GROUPS_MAX)
-		r.bad = true;
-	else
-		content->groups = mem_calloc(ngroups + 1, sizeof(content->groups[0]));
+	r.bad = r.bad || ngroups > EXPORT_GROUPS_MAX;
 	while (!r.bad && result == EXPORT_OK && content->ngroups < ngroups) {
 		if (!export_take_group(&r, &content->groups[content->ngroups++]))
 			result = EXPORT_MEMORY;

@@ -130,7 +130,7 @@ enum export_result export_unpaper(const char *text, struct bytes *out, size_t *l
 		size_t n = strcspn(text, "\n");
 		uint8_t bytes[EXPORT_LINE];
 
-		if (strspn(text, " \t\r") < n) {
+		if (strspn(text, " \t\r") < n && *text != '#') {
 			*line = ++number;
 			if (export_line_read(bytes, text, n, number) < 0)
 				goto free_bytes;

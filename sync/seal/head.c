@@ -182,10 +182,15 @@ static int head_rows_by_path(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct head_row));
 }
 
-void head_root(uint8_t root[32], struct head_row *rows, size_t n)
+void head_rows_sort(struct head_row *rows, size_t n)
 {
 	if (n != 0)
 		qsort(rows, n, sizeof(rows[0]), head_rows_by_path);
+}
+
+void head_root(uint8_t root[32], struct head_row *rows, size_t n)
+{
+	head_rows_sort(rows, n);
 	sha256(root, rows, n * sizeof(rows[0]));
 }
 
@@ -254,6 +259,7 @@ enum head_order head_compare(const struct head *first, const struct head *second
 
 enum head_meeting head_meet(const struct head *ours, const struct head *theirs)
 {
+	static const uint8_t untold[32];
 	bool we = head_covers(ours, theirs), they = head_covers(theirs, ours);
 	bool same = ours->rows == theirs->rows && memcmp(ours->root, theirs->root, sizeof(ours->root)) == 0;
 
@@ -264,12 +270,9 @@ enum head_meeting head_meet(const struct head *ours, const struct head *theirs)
 		return we ? HEAD_AHEAD : they ? HEAD_BEHIND : HEAD_APART;
 	if (!theirs->settled)
 		return HEAD_BUSY;
+	if (memcmp(ours->root, untold, sizeof(untold)) == 0 || memcmp(theirs->root, untold, sizeof(untold)) == 0)
+		return HEAD_UNTOLD;
 	return same ? HEAD_IN_SYNC : HEAD_DIFFERS;
-}
-
-bool head_withholds(const struct head *vault, const struct head *ours, const struct head *theirs)
-{
-	return head_covers(vault, theirs) && !head_covers(ours, theirs) && head_has(ours, vault->epoch, vault->seq);
 }
 
 bool head_is_served(const struct head *signed_before, uint64_t served_epoch, uint64_t served_seq, uint64_t rows,

@@ -30,7 +30,7 @@ struct head {
 	uint64_t generation;         /* that it seals in */
 	uint8_t roster[32];          /* its roster's digest */
 	uint64_t rows;               /* live rows */
-	uint8_t root[32];            /* of them: head_root_*() */
+	uint8_t root[32];            /* of them: head_root(); zeros: it is not told */
 	struct head_have *have;      /* nhave; by epoch, each once, not its own; head_parse()'s or the caller's */
 	size_t nhave;
 	uint8_t previous[32]; /* the hash of its head before; zeros: its first */
@@ -60,6 +60,8 @@ struct head_row {
 	uint8_t core[32];
 };
 void head_root(uint8_t root[32], struct head_row *rows, size_t n);
+/* Sorts them as head_root() does. */
+void head_rows_sort(struct head_row *rows, size_t n);
 
 /* --- two heads of one agent --- */
 
@@ -84,13 +86,11 @@ enum head_meeting {
 	HEAD_BEHIND,  /* they know rows that we do not */
 	HEAD_AHEAD,   /* we know rows that they do not */
 	HEAD_APART,   /* both */
+	HEAD_UNTOLD,  /* each knows all rows of the other, and one does not tell its root: it keeps only a part */
 	HEAD_DIFFERS, /* either knows all rows of the other, and yet they are not equal: somebody between has shown them
 	                 different ones */
 };
 enum head_meeting head_meet(const struct head *ours, const struct head *theirs);
-/* Whether a vault withholds from us: its head says that it has all that theirs has, we have taken all that the vault
- * offered after that head, and still do not know all that theirs knows. */
-bool head_withholds(const struct head *vault, const struct head *ours, const struct head *theirs);
 /* Whether `h`'s agent has all rows of this writer up to seq. Its own epoch counts as known up to its own number. */
 bool head_has(const struct head *h, uint64_t epoch, uint64_t seq);
 /* Whether a's agent has all that b's has. */

@@ -116,6 +116,17 @@ enum keyring_result keyring_add(struct keyring *r, const struct keys_about *abou
 	return KEYRING_OK;
 }
 
+void keyring_remove(struct keyring *r, uint64_t generation)
+{
+	size_t at = place_of(r, generation);
+
+	if (keyring_find(r, generation) == NULL)
+		return;
+	keys_free(r->k[at]);
+	r->n--;
+	memmove(r->k + at, r->k + at + 1, (r->n - at) * sizeof(struct keys *));
+}
+
 size_t keyring_count(const struct keyring *r)
 {
 	return r->n;

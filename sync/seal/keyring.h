@@ -33,6 +33,8 @@ void keyring_free(struct keyring *r);
  * generation that is there already is OK. */
 enum keyring_result keyring_add(struct keyring *r, const struct keys_about *about,
                                 const uint8_t secret[KEYS_SECRET_LEN], const uint8_t *commitment);
+/* Takes it out again; nothing if it is not there. Only before the ring was stored with it. */
+void keyring_remove(struct keyring *r, uint64_t generation);
 /* The keys of a generation, the ring's; NULL: not here. Use keys_ref() to keep them. */
 struct keys *keyring_find(const struct keyring *r, uint64_t generation);
 size_t keyring_count(const struct keyring *r);

@@ -36,8 +36,8 @@ struct keys {
 };
 
 static const char *const label_text[KEYS_LABELS] = {
-	[KEYS_NAME] = "name",     [KEYS_PATH] = "path",   [KEYS_BLOCK] = "block",
-	[KEYS_RECORD] = "record", [KEYS_NONCE] = "nonce", [KEYS_CUT] = "cut",
+	[KEYS_NAME] = "name",   [KEYS_PATH] = "path", [KEYS_BLOCK] = "block", [KEYS_RECORD] = "record",
+	[KEYS_NONCE] = "nonce", [KEYS_CUT] = "cut",   [KEYS_ROW] = "row",
 };
 
 /* --- the secure heap --- */

@@ -34,6 +34,7 @@ enum keys_label {
 	KEYS_RECORD, /* the keys of cores */
 	KEYS_NONCE,  /* nonces */
 	KEYS_CUT,    /* where files are cut (sync/seal/cut.h) */
+	KEYS_ROW,    /* digests of rows (sync/seal/row.h) */
 	KEYS_LABELS,
 };
 
@@ -58,7 +59,8 @@ void keys_free(struct keys *k);
 
 const struct keys_about *keys_about(const struct keys *k);
 const struct group_id *keys_group(const struct keys *k);
-/* KEYS_SECRET_LEN bytes in the secure heap; the keys'. For envelopes and key files only. */
+/* KEYS_SECRET_LEN bytes in the secure heap; the keys'. For envelopes, key files, and the keys of a
+ * link (sync/seal/wrap.h). */
 const uint8_t *keys_secret(const struct keys *k);
 /* KEYS_COMMIT_LEN bytes, public: no other secret has the same ones. */
 const uint8_t *keys_commitment(const struct keys *k);

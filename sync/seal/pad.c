@@ -38,6 +38,15 @@ size_t pad_content(enum keys_policy policy, size_t n, uint8_t avg_log2)
 	return avg_log2 != 0 ? pad_block_max(policy, avg_log2) : power_of_two(n);
 }
 
+uint8_t pad_block_avg(enum keys_policy policy, uint8_t cut, size_t n)
+{
+	uint8_t avg = cut & (CHUNK_RULE - 1);
+
+	if ((cut & CHUNK_RULE) == 0 || avg < CHUNK_MIN_LOG2 || avg > CHUNK_MAX_LOG2)
+		return 0;
+	return n <= pad_block_max(policy, avg) ? avg : 0;
+}
+
 bool pad_fits(enum keys_policy policy, size_t n, size_t padded)
 {
 	if (n > padded)

@@ -19,6 +19,9 @@ size_t pad_content(enum keys_policy policy, size_t n, uint8_t avg_log2);
 bool pad_fits(enum keys_policy policy, size_t n, size_t padded);
 /* The largest block of a file that is cut with that average: a cut is forced there. */
 size_t pad_block_max(enum keys_policy policy, uint8_t avg_log2);
+/* The average that a block of n bytes is padded by. cut: its record's chunk_log2. 0 unless the group's rule cut the
+ * file, or if the block is longer than that rule lets it be. */
+uint8_t pad_block_avg(enum keys_policy policy, uint8_t cut, size_t n);
 /* Whether any content may be padded to this, with any policy: all that can be told without keys. */
 bool pad_possible(size_t padded);
 

@@ -48,26 +48,31 @@ static bool page_entry_valid(const struct page_entry *e)
 	return e->len != 0 && e->len <= BLOCK_MAX && (e->generation == 0 ? e->count != 0 : e->count == 1);
 }
 
-static bool page_valid(const struct page_entry *list, size_t n)
+static bool page_list_valid(const struct page_entry *list, size_t n)
 {
-	size_t blocks = 0;
 	uint64_t bytes = 0;
 
-	if (n > PAGE_ENTRIES_MAX)
-		return false;
 	for (size_t i = 0; i < n; i++) {
 		if (!page_entry_valid(&list[i]))
 			return false;
 		/* One run is one entry: a list has one form, and equal files have equal pages. */
 		if (i > 0 && list[i].generation == 0 && list[i - 1].generation == 0 && list[i].len == list[i - 1].len)
 			return false;
-		blocks += list[i].generation != 0;
 		/* No file is larger. The sum cannot wrap around before that is seen: an entry has less than 2^55. */
 		bytes += (uint64_t)list[i].len * list[i].count;
 		if (bytes > INT64_MAX)
 			return false;
 	}
-	return blocks != 0 && blocks <= PAGE_MAX;
+	return true;
+}
+
+static bool page_valid(const struct page_entry *list, size_t n)
+{
+	size_t blocks = 0;
+
+	for (size_t i = 0; i < n && i < PAGE_ENTRIES_MAX; i++)
+		blocks += list[i].generation != 0;
+	return n <= PAGE_ENTRIES_MAX && blocks != 0 && blocks <= PAGE_MAX;
 }
 
 static int page_refs_order(const void *a, const void *b)
@@ -95,29 +100,36 @@ static size_t page_refs(const struct page_entry *list, size_t n, uint8_t (*refs)
 	return kept;
 }
 
+int page_list_encode(const struct page_entry *list, size_t n, struct bytes *out)
+{
+	uint8_t *p = page_list_valid(list, n) ? bytes_extend(out, n * PAGE_ENTRY) : NULL;
+
+	if (p == NULL)
+		return -1;
+	memset(p, 0, n * PAGE_ENTRY);
+	for (size_t i = 0; i < n; i++, p += PAGE_ENTRY) {
+		put_u64(p, list[i].generation);
+		put_u32(p + 8, list[i].len);
+		if (list[i].generation != 0)
+			memcpy(p + 12, list[i].sha, sizeof(list[i].sha));
+		else
+			put_u32(p + 12, list[i].count);
+	}
+	return 0;
+}
+
 int page_encode(const struct page_entry *list, size_t n, struct bytes *content, struct bytes *refs)
 {
 	uint8_t(*sorted)[OBJECT_REF];
-	static const uint8_t zeros[28];
 	size_t nrefs;
 
-	if (!page_valid(list, n))
+	if (!page_valid(list, n) || page_list_encode(list, n, content) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		bytes_append_u64(content, list[i].generation);
-		bytes_append_u32(content, list[i].len);
-		if (list[i].generation != 0) {
-			bytes_append(content, list[i].sha, sizeof(list[i].sha));
-		} else {
-			bytes_append_u32(content, list[i].count);
-			bytes_append(content, zeros, sizeof(zeros));
-		}
-	}
 	sorted = mem_calloc(n, sizeof(sorted[0]));
 	nrefs = page_refs(list, n, sorted);
 	bytes_append(refs, sorted, nrefs * OBJECT_REF);
 	free(sorted);
-	return content->full || refs->full ? -1 : 0;
+	return refs->full ? -1 : 0;
 }
 
 static void page_entry_read(struct reader *r, struct page_entry *e)
@@ -140,23 +152,34 @@ static void page_entry_read(struct reader *r, struct page_entry *e)
 		r->bad = true;
 }
 
-struct page_entry *page_decode(const uint8_t *content, size_t size, size_t *n)
+struct page_entry *page_list_decode(const uint8_t *p, size_t size, size_t most, size_t *n)
 {
-	struct reader r = READER_INIT(content, size);
+	struct reader r = READER_INIT(p, size);
 	struct page_entry *list;
 
 	*n = 0;
-	if (size == 0 || size % PAGE_ENTRY != 0 || size / PAGE_ENTRY > PAGE_ENTRIES_MAX)
+	if (size == 0 || size % PAGE_ENTRY != 0 || size / PAGE_ENTRY > most)
 		return NULL;
 	list = mem_calloc(size / PAGE_ENTRY, sizeof(list[0]));
 	for (size_t i = 0; i < size / PAGE_ENTRY; i++)
 		page_entry_read(&r, &list[i]);
-	if (r.bad || !page_valid(list, size / PAGE_ENTRY)) {
+	if (r.bad || !page_list_valid(list, size / PAGE_ENTRY)) {
 		free(list);
 		return NULL;
 	}
 	*n = size / PAGE_ENTRY;
 	return list;
+}
+
+struct page_entry *page_decode(const uint8_t *content, size_t size, size_t *n)
+{
+	struct page_entry *list = page_list_decode(content, size, PAGE_ENTRIES_MAX, n);
+
+	if (list == NULL || page_valid(list, *n))
+		return list;
+	free(list);
+	*n = 0;
+	return NULL;
 }
 
 bool page_has_refs(const struct page_entry *list, size_t n, const struct object_head *head)

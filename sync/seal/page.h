@@ -26,6 +26,13 @@ struct page_entry {
 	uint8_t name[32];    /* of its object: page_name() */
 };
 
+/* The form of a list: PAGE_ENTRY bytes per entry. -1, with nothing appended: not one list's entries (a length that no
+ * block has, a run of zeros in pieces, more bytes than a file has), or out is full. */
+int page_list_encode(const struct page_entry *list, size_t n, struct bytes *out);
+/* Reads one; names stay zero. Fresh memory of *n entries, at most `most`. NULL: malformed, none, or entries that
+ * page_list_encode() would not have written. */
+struct page_entry *page_list_decode(const uint8_t *p, size_t size, size_t most, size_t *n);
+
 /* Sets the names of the n entries, from the keys in the ring. -1: the keys of a generation are not in it. */
 int page_name(const struct keyring *ring, struct page_entry *list, size_t n);
 /* How many of the n entries, which have their names, the first page takes; 0 for n = 0. */

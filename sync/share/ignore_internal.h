@@ -1,4 +1,5 @@
-/* The compiled rules: ignore.c makes them, ignore_match.c matches them. No other file includes this. */
+/* The compiled rules: ignore.c makes them, ignore_match.c matches them. No other file includes this but the
+ * test of how long that may take. */
 #ifndef LANYARD_SYNC_SHARE_IGNORE_INTERNAL_H
 #define LANYARD_SYNC_SHARE_IGNORE_INTERNAL_H
 
@@ -36,5 +37,9 @@ struct ignore {
 	uint32_t nrules, ncomponents, ntokens, nsets;
 	uint32_t cap_sets;
 };
+
+/* How many comparisons ignore_match() makes for this path: at most twice (ntokens + ncomponents) times the bytes of the
+ * path. A test can hold that against the bound, where seconds would depend on the machine. Any thread. */
+uint64_t ignore_match_steps(const struct ignore *ig, const char *path);
 
 #endif

@@ -14,8 +14,9 @@ static bool token_matches(const struct ignore *ig, uint32_t token, unsigned char
 	return (ig->sets[token - TOKEN_SET].bits[c / 64] >> (c % 64) & 1) != 0;
 }
 
-/* On a mismatch, the last star takes one byte more: earlier ones never need to. */
-static bool component_matches(const struct ignore *ig, const struct component *c, const char *name, size_t n)
+/* On a mismatch, the last star takes one byte more: earlier ones never need to. *steps counts the comparisons. */
+static bool component_matches(const struct ignore *ig, const struct component *c, const char *name, size_t n,
+                              uint64_t *steps)
 {
 	const uint32_t *t = ig->tokens + c->start;
 	const uint32_t *t_end = t + c->n;
@@ -24,9 +25,11 @@ static bool component_matches(const struct ignore *ig, const struct component *c
 	const uint32_t *star = NULL; /* after the last star */
 	const unsigned char *from = NULL;
 
+	++*steps;
 	if (c->n == 0)
 		return true;
 	while (p < end) {
+		++*steps;
 		if (t < t_end && *t == TOKEN_STAR) {
 			star = ++t;
 			from = p;
@@ -52,6 +55,7 @@ struct path_parts {
 	uint64_t open[PATH_PARTS_MAX /
 	              64]; /* bit i: no rule has decided yet about the path that ends with component i */
 	uint32_t nopen;
+	uint64_t steps; /* comparisons that were made: see ignore_match_steps() */
 };
 
 static void parts_cut(struct path_parts *parts, const char *path)
@@ -59,6 +63,7 @@ static void parts_cut(struct path_parts *parts, const char *path)
 	size_t at = 0;
 
 	parts->n = 0;
+	parts->steps = 0;
 	while (parts->n < PATH_PARTS_MAX) {
 		size_t len = strcspn(path + at, "/");
 
@@ -94,7 +99,8 @@ static bool name_decides(const struct ignore *ig, const struct rule *r, struct p
 {
 	for (uint32_t i = 0; i < parts->n; i++)
 		if (is_open(parts, i) &&
-		    component_matches(ig, ig->components + r->first, path + parts->start[i], parts->len[i]) &&
+		    component_matches(ig, ig->components + r->first, path + parts->start[i], parts->len[i],
+		                      &parts->steps) &&
 		    rule_decides(parts, r, i, is_dir))
 			return true;
 	return false;
@@ -122,7 +128,7 @@ static void add_state(const struct ignore *ig, const struct rule *r, struct stat
 
 /* Advances by one component of the path. False: nothing that follows can match. */
 static bool next_states(const struct ignore *ig, const struct rule *r, const struct states *now, struct states *next,
-                        const char *name, size_t n)
+                        const char *name, size_t n, uint64_t *steps)
 {
 	bool any = false;
 
@@ -132,7 +138,7 @@ static bool next_states(const struct ignore *ig, const struct rule *r, const str
 			uint32_t j = word * 64 + (uint32_t)__builtin_ctzll(bits);
 			const struct component *c = &ig->components[r->first + j];
 
-			if (j == r->n || !component_matches(ig, c, name, n))
+			if (j == r->n || !component_matches(ig, c, name, n, steps))
 				continue;
 			any = true;
 			if (c->n == 0)
@@ -153,7 +159,7 @@ static bool path_decides(const struct ignore *ig, const struct rule *r, struct p
 	memset(now, 0, sizeof(now->bits[0]) * (r->n / 64 + 1));
 	add_state(ig, r, now, 0);
 	for (uint32_t i = 0; i < parts->n; i++) {
-		if (!next_states(ig, r, now, next, path + parts->start[i], parts->len[i]))
+		if (!next_states(ig, r, now, next, path + parts->start[i], parts->len[i], &parts->steps))
 			return false;
 		if (has_state(next, r->n) && rule_decides(parts, r, i, is_dir))
 			return true;
@@ -190,6 +196,14 @@ bool ignore_match_entry(const struct ignore *ig, const char *path, bool is_dir)
 	return is_ignored(ig, &parts, path, is_dir);
 }
 
+/* The path and each folder above it. */
+static bool whole_is_ignored(const struct ignore *ig, struct path_parts *parts, const char *path, bool is_dir)
+{
+	memset(parts->open, 0xff, sizeof(parts->open));
+	parts->nopen = parts->n;
+	return is_ignored(ig, parts, path, is_dir);
+}
+
 bool ignore_match(const struct ignore *ig, const char *path, bool is_dir)
 {
 	struct path_parts parts;
@@ -197,7 +211,14 @@ bool ignore_match(const struct ignore *ig, const char *path, bool is_dir)
 	if (ig == NULL || ig->nrules == 0)
 		return false;
 	parts_cut(&parts, path);
-	memset(parts.open, 0xff, sizeof(parts.open));
-	parts.nopen = parts.n;
-	return is_ignored(ig, &parts, path, is_dir);
+	return whole_is_ignored(ig, &parts, path, is_dir);
+}
+
+uint64_t ignore_match_steps(const struct ignore *ig, const char *path)
+{
+	struct path_parts parts;
+
+	parts_cut(&parts, path);
+	(void)whole_is_ignored(ig, &parts, path, false);
+	return parts.steps;
 }

@@ -167,9 +167,8 @@ close_root:
 	return -1;
 }
 
-/* Whether the path, or the part of it that exists, is on a virtual file system. Nothing can be kept there, and its own
- * error messages do not reveal the cause. */
-static bool is_virtual(const char *path)
+/* Their own error messages do not reveal the cause. */
+bool share_is_virtual(const char *path)
 {
 	static const unsigned long kinds[] = { PROC_SUPER_MAGIC,    SYSFS_MAGIC,      CGROUP_SUPER_MAGIC,
 		                               CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,    TRACEFS_MAGIC,
@@ -206,7 +205,7 @@ struct share *share_open(const char *path, bool create, bool expect_marker, cons
 	struct share_opened o;
 
 	*why = NULL;
-	if (is_virtual(path)) {
+	if (share_is_virtual(path)) {
 		*why = mem_printf("%s: is on a virtual file system (such as /proc), which cannot hold a share: "
 		                  "choose a folder on a disk",
 		                  path);

@@ -23,6 +23,8 @@ struct share;
  * marker, and with expect_marker one that has none any more; then nothing is created. Loads the ignore rules. The loop
  * takes the result over. NULL with *why (fresh text that says what to do). */
 struct share *share_open(const char *path, bool create, bool expect_marker, const uint8_t marker[32], char **why);
+/* Worker. Whether the path, or the part of it that exists, is on a virtual file system (/proc), which keeps nothing. */
+bool share_is_virtual(const char *path);
 /* Worker. Makes it ours alone until share_free() or share_move(): -1 with *why (fresh) if another agent on this machine
  * has it. Two agents would take each other's writes for their user's, and what one drops for deleted. A disk that
  * cannot lock lets everybody in. */

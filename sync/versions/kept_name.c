@@ -191,3 +191,12 @@ int kept_name_parse(const char *name, struct kept_tag *tag, int64_t *at_ns, stru
 		*hands = found;
 	return *end == '\0' || *end == '-' ? 0 : -1;
 }
+
+const char *kept_name_component(const char *name)
+{
+	const char *behind = name + KEPT_TAG + KEPT_ID_MAX; /* tag, '-' and ID */
+	struct kept_hands hands;
+
+	read_hands(&behind, &hands);
+	return *behind == '-' ? behind + 1 : "";
+}

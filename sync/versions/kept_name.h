@@ -49,5 +49,7 @@ void kept_name_format(char out[KEPT_NAME_MAX], const struct kept_tag *tag, int64
 int kept_name_shorten(char name[KEPT_NAME_MAX]);
 /* -1 unless name is the name of a version. hands: may be NULL. */
 int kept_name_parse(const char *name, struct kept_tag *tag, int64_t *at_ns, struct kept_hands *hands);
+/* What follows in the name of a version: the last component of the path, or its end; "" if nothing does. In name. */
+const char *kept_name_component(const char *name);
 
 #endif

@@ -131,6 +131,82 @@ int version_store_list(int root, const char *path, struct kept_versions *l)
 	return 0;
 }
 
+/* Keeps the newest max. */
+static void newest_of(struct kept_versions *l, size_t max)
+{
+	if (l->n > 1)
+		qsort(l->v, l->n, sizeof(*l->v), kept_newest_first);
+	while (l->n > max)
+		free(l->v[--l->n].name);
+}
+
+/* Adds the names that one folder of the store has; *more becomes true when older versions had to be left out. */
+static int add_shard(int root, unsigned number, size_t max, struct kept_versions *l, bool *more)
+{
+	struct kept_tag tag;
+	struct dirent *e;
+	DIR *dir;
+	int64_t at_ns;
+	int fd;
+
+	(void)snprintf(tag.hex, sizeof(tag.hex), "%02x", number);
+	fd = open_shard(root, &tag, false);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	dir = fdopendir(fd);
+	if (dir == NULL) {
+		fs_close_keep_errno(fd);
+		return -1;
+	}
+	while ((e = readdir(dir)) != NULL) {
+		if (kept_name_parse(e->d_name, &tag, &at_ns, NULL) == 0) {
+			l->v = mem_realloc(l->v, l->n + 1, sizeof(*l->v));
+			l->v[l->n++] = (struct kept_version){ .at_ns = at_ns, .name = mem_strdup(e->d_name) };
+		}
+		if (l->n > 2 * max) {
+			newest_of(l, max);
+			*more = true;
+		}
+	}
+	closedir(dir);
+	return 0;
+}
+
+/* Looks at those that are left, and drops what is gone or is not a version. There may be many more in the store. */
+static void kept_look_at(int root, struct kept_versions *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct kept_version *v = &l->v[i];
+		struct kept_tag tag;
+		int64_t at_ns;
+		int fd = kept_name_parse(v->name, &tag, &at_ns, NULL) == 0 ? open_shard(root, &tag, false) : -1;
+
+		if (fd >= 0 && fs_stat_at(fd, v->name, &v->st) == 0 && (v->st.kind == S_IFREG || v->st.kind == S_IFLNK))
+			l->v[n++] = *v;
+		else
+			free(v->name);
+		fs_close_keep_errno(fd);
+	}
+	l->n = n;
+}
+
+int version_store_list_all(int root, size_t max, struct kept_versions *l)
+{
+	bool more = false;
+	int rc = 0;
+
+	*l = (struct kept_versions){ 0 };
+	for (unsigned number = 0; number < 256 && rc == 0; number++)
+		rc = add_shard(root, number, max, l, &more);
+	more |= l->n > max;
+	newest_of(l, max);
+	if (rc == 0)
+		kept_look_at(root, l);
+	return rc < 0 ? -1 : more;
+}
+
 void version_store_list_clear(struct kept_versions *l)
 {
 	for (size_t i = 0; i < l->n; i++)
@@ -329,11 +405,11 @@ static int open_parent_of_file(int root, const char *path, const char **name)
 	return -1;
 }
 
-int version_store_retire(int root, const char *path)
+int version_store_retire(int root, const char *from, const char *path)
 {
 	struct version_place p = VERSION_PLACE_NONE;
 	const char *name;
-	int dirfd = open_parent_of_file(root, path, &name), rc = -1;
+	int dirfd = open_parent_of_file(root, from, &name), rc = -1;
 
 	if (dirfd < 0)
 		return -1;

@@ -45,6 +45,8 @@ struct kept_versions {
 };
 /* The versions of a path, the newest first. */
 int version_store_list(int root, const char *path, struct kept_versions *l);
+/* The versions of all paths, the newest first; of more than max the newest max. 1: there are more. */
+int version_store_list_all(int root, size_t max, struct kept_versions *l);
 void version_store_list_clear(struct kept_versions *l);
 
 /* --- thinning --- */
@@ -63,8 +65,8 @@ int version_store_thin(int root, int64_t now_ns, int64_t max_age_ns, int disk_pe
 
 /* Puts a copy of v, a version of `path`, at `to`, and makes missing folders above it. EISDIR: a folder is there. */
 int version_store_restore(int root, const char *path, const struct kept_version *v, const char *to);
-/* The file at path becomes a version. */
-int version_store_retire(int root, const char *path);
+/* The file at `from` becomes a version of `path`. */
+int version_store_retire(int root, const char *from, const char *path);
 /* The file at `from` replaces that at `to`, if there is one. */
 int version_store_replace(int root, const char *from, const char *to);
 /* The file at `from` gets the name `to`, which must be free. */

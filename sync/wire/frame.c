@@ -37,11 +37,22 @@ static const uint32_t max_of[] = {
 	[FRAME_RELAY] = FRAME_MAX_CONTROL,
 	[FRAME_KEEP] = 64,
 	[FRAME_HERE] = 40 << 10,
+	[FRAME_KEYS] = FRAME_MAX_CONTROL,
+	[FRAME_SEALED] = FRAME_MAX_SEALED,
+	[FRAME_CORES] = FRAME_MAX_CONTROL,
+	[FRAME_OBJECT] = FRAME_MAX_OBJECT,
+	[FRAME_HEADS] = 1 << 20,
+	[FRAME_VAULT] = 1 << 20,
 };
 
 bool frame_known(uint8_t type)
 {
 	return type < sizeof(max_of) / sizeof(*max_of) && max_of[type] != 0;
+}
+
+bool frame_packs(uint8_t type)
+{
+	return type != FRAME_BLOCK && type != FRAME_SEALED && type != FRAME_CORES && type != FRAME_OBJECT;
 }
 
 uint32_t frame_max(uint8_t type)

@@ -9,10 +9,12 @@
 
 enum {
 	FRAME_HEADER = 6,
-	FRAME_MAX_CONTROL = 4 << 20,       /* payload bytes of any message except BLOCK, compressed or not */
-	FRAME_MAX_BLOCK = (4 << 20) + 64,  /* payload bytes of BLOCK */
-	FRAME_MAX_BEFORE_HELLO = 16 << 10, /* until the peer has proved itself a member of a group */
-	FRAME_FLAG_ZSTD = 1,               /* payload: 4 bytes plain length, then one zstd frame */
+	FRAME_MAX_CONTROL = 4 << 20,               /* payload bytes of any message except BLOCK, compressed or not */
+	FRAME_MAX_BLOCK = (4 << 20) + 64,          /* payload bytes of BLOCK */
+	FRAME_MAX_SEALED = (4 << 20) + 256,        /* of SEALED: any of those, and what seals it */
+	FRAME_MAX_OBJECT = (4 << 20) + (24 << 10), /* of OBJECT */
+	FRAME_MAX_BEFORE_HELLO = 16 << 10,         /* until the peer has proved itself a member of a group */
+	FRAME_FLAG_ZSTD = 1,                       /* payload: 4 bytes plain length, then one zstd frame */
 };
 
 /* Message types; the bodies are in lanyard.proto. Unknown types are skipped. */
@@ -49,6 +51,12 @@ enum frame_type {
 	FRAME_RELAY = 36,
 	FRAME_KEEP = 40,
 	FRAME_HERE = 41,
+	FRAME_KEYS = 42, /* this one and the following: in sealed groups only */
+	FRAME_SEALED = 43,
+	FRAME_CORES = 44,
+	FRAME_OBJECT = 45,
+	FRAME_HEADS = 46,
+	FRAME_VAULT = 47,
 };
 
 struct frame {
@@ -63,6 +71,8 @@ enum frame_status { FRAME_WHOLE, FRAME_INCOMPLETE, FRAME_TOO_LONG };
 enum frame_status frame_read(struct frame *f, const uint8_t *p, size_t n, uint32_t limit);
 /* The most payload bytes that a type may have, whether it is known or not. */
 uint32_t frame_max(uint8_t type);
+/* Whether its payload may travel compressed: not what is packed by itself, or sealed. */
+bool frame_packs(uint8_t type);
 /* Whether type is one of enum frame_type. */
 bool frame_known(uint8_t type);
 void frame_write_header(uint8_t out[FRAME_HEADER], uint8_t type, uint8_t flags, uint32_t len);

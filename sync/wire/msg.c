@@ -174,6 +174,7 @@ uint8_t *msg_hello_encode(const struct msg_hello *m, size_t *n)
 	pb.run_id = m->run_id;
 	pb.moved = m->moved;
 	pb.asks = m->asks;
+	pb.sealed = m->sealed;
 	pb.n_tags = m->ntags;
 	pb.tags = tags;
 	return msg_pack(&pb.base, n);
@@ -201,6 +202,7 @@ int msg_hello_decode(struct msg_hello *m, struct msg_arena *a, const uint8_t *p,
 		                 .run_id = pb->run_id,
 		                 .moved = pb->moved,
 		                 .asks = pb->asks,
+		                 .sealed = pb->sealed,
 		                 .ntags = pb->n_tags };
 	m->tags = (const uint8_t(*)[MSG_TAG_LEN])tags;
 	return 0;

@@ -26,16 +26,18 @@ enum {
 	MSG_MAX_WANTS = 1024,    /* blocks of one GET */
 	MSG_MAX_CANCEL = 16384,  /* requests of one CANCEL */
 	MSG_MAX_ADDRESSES = 256,
-	MSG_INLINE_MAX = 64 << 10,   /* bytes of a file carried in NEWS */
-	MSG_BLOCKS_INLINE_MAX = 64,  /* blocks of a list carried in NEWS */
-	MSG_ARENA_MAX = 48 << 20,    /* memory one decoded message may take */
-	MSG_BLOCK_HEAD = 9,          /* bytes before the data of a BLOCK */
-	MSG_BLOCK_HEAD_ANY = 13,     /* the same of one that says which block it is */
-	MSG_MAX_RUNS = 4096,         /* runs of one HAVE */
-	MSG_MAX_ANY = 1024,          /* requests of one ANY */
-	MSG_LIST_MAX = 100000,       /* blocks in one LIST */
-	MSG_MAX_DIGESTS = 128 << 10, /* bytes of digests in one RANGES */
-	MSG_MAX_AGAIN = 4096,        /* places in one RANGES */
+	MSG_INLINE_MAX = 64 << 10,      /* bytes of a file carried in NEWS */
+	MSG_BLOCKS_INLINE_MAX = 64,     /* blocks of a list carried in NEWS */
+	MSG_ARENA_MAX = 48 << 20,       /* memory one decoded message may take */
+	MSG_BLOCK_HEAD = 9,             /* bytes before the data of a BLOCK */
+	MSG_BLOCK_HEAD_ANY = 13,        /* the same of one that says which block it is */
+	MSG_MAX_RUNS = 4096,            /* runs of one HAVE */
+	MSG_MAX_ANY = 1024,             /* requests of one ANY */
+	MSG_LIST_MAX = 100000,          /* blocks in one LIST */
+	MSG_MAX_DIGESTS = 128 << 10,    /* bytes of digests in one RANGES */
+	MSG_MAX_AGAIN = 4096,           /* places in one RANGES */
+	MSG_MAX_SEALED_LIST = 256 * 44, /* bytes of a block list in a record that stands alone: 64 blocks, and zeros */
+	MSG_MAX_PAGES = 2 * 16384,      /* the same of the places of pages */
 };
 
 struct msg_bytes {
@@ -56,6 +58,7 @@ struct msg_hello {
 	uint32_t listen_port;        /* 0 to 65535 */
 	uint64_t run_id;             /* 0: none was sent */
 	bool moved, asks;
+	bool sealed;
 	const uint8_t (*tags)[MSG_TAG_LEN];
 	size_t ntags;
 };
@@ -146,9 +149,10 @@ struct msg_index_hello {
  * sender's. */
 struct msg_record {
 	struct record record;
-	struct msg_bytes content; /* p NULL: not carried */
-	struct msg_bytes blocks;  /* n = 0: not carried; else 36 * nblocks */
-	bool carried;             /* a small file whose bytes msg_news.carrier brings */
+	struct msg_bytes content;            /* p NULL: not carried */
+	struct msg_bytes blocks;             /* n = 0: not carried; else 36 * nblocks */
+	bool carried;                        /* a small file whose bytes msg_news.carrier brings */
+	struct msg_bytes sealed_list, pages; /* only in a record that stands alone; at most one of them has bytes */
 };
 
 struct msg_news {
@@ -303,6 +307,8 @@ uint8_t *msg_requests_encode(const struct msg_requests *m, size_t *n);
 uint8_t *msg_index_hello_encode(const struct msg_index_hello *m, size_t *n);
 uint8_t *msg_news_encode(const struct msg_news *m, size_t *n);
 uint8_t *msg_ranges_encode(const struct msg_ranges *m, size_t *n);
+/* One record, as it stands in a sealed core: without version, number and bytes of content. */
+uint8_t *msg_record_alone_encode(const struct msg_record *m, size_t *n);
 uint8_t *msg_same_encode(const struct msg_same *m, size_t *n);
 uint8_t *msg_relay_encode(const struct msg_relay *m, size_t *n);
 uint8_t *msg_news_ack_encode(const struct msg_news_ack *m, size_t *n);
@@ -335,6 +341,10 @@ int msg_requests_decode(struct msg_requests *m, struct msg_arena *a, const uint8
 int msg_index_hello_decode(struct msg_index_hello *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_news_decode(struct msg_news *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_ranges_decode(struct msg_ranges *m, struct msg_arena *a, const uint8_t *p, size_t n);
+/* The bases are not compared with the version, which is not there: msg_record_bases_fit() does it when the reader has
+ * set it. */
+int msg_record_alone_decode(struct msg_record *m, struct msg_arena *a, const uint8_t *p, size_t n);
+bool msg_record_bases_fit(const struct record *r);
 int msg_same_decode(struct msg_same *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_relay_decode(struct msg_relay *m, struct msg_arena *a, const uint8_t *p, size_t n);
 int msg_news_ack_decode(struct msg_news_ack *m, struct msg_arena *a, const uint8_t *p, size_t n);

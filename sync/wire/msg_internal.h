@@ -1,5 +1,5 @@
-/* Shared by msg.c (connection and groups), msg_ask.c (requests to join), msg_sync.c (index, news, holds), msg_block.c
- * and msg_swarm.c. */
+/* Shared by msg.c (connection and groups), msg_ask.c (requests to join), msg_sync.c (index, news, holds), msg_block.c,
+ * msg_swarm.c and msg_seal.c. */
 #ifndef LANYARD_SYNC_WIRE_MSG_INTERNAL_H
 #define LANYARD_SYNC_WIRE_MSG_INTERNAL_H
 

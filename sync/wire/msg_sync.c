@@ -191,22 +191,31 @@ static bool is_older(const struct version *v, const struct version *than)
 	return v->n == 0 || version_compare(v, than) == VERSION_OLDER;
 }
 
-int msg_versions_read(struct record *r, struct msg_arena *a, const Lanyard__Record *pb)
+static int versions_load(struct record *r, struct msg_arena *a, const Lanyard__Record *pb)
 {
 	if (version_read(&r->version, a, pb->writers, pb->n_writers, pb->counters, pb->n_counters) ||
 	    version_read(&r->base, a, pb->base_writers, pb->n_base_writers, pb->base_counters, pb->n_base_counters) ||
 	    version_read(&r->mode_base, a, pb->mode_writers, pb->n_mode_writers, pb->mode_counters,
 	                 pb->n_mode_counters))
 		return -1;
-	if (!is_older(&r->base, &r->version) || !is_older(&r->mode_base, &r->version))
-		return -1;
 	return r->mode_base.n > 0 && r->base.n == 0 ? -1 : 0;
 }
 
-/* Every record has a version; `base` is for live files and symlinks only, `mode_base` for files. */
-static int versions_read(struct record *r, struct msg_arena *a, const Lanyard__Record *pb)
+bool msg_record_bases_fit(const struct record *r)
 {
-	if (msg_versions_read(r, a, pb) || r->version.n == 0)
+	return is_older(&r->base, &r->version) && is_older(&r->mode_base, &r->version);
+}
+
+int msg_versions_read(struct record *r, struct msg_arena *a, const Lanyard__Record *pb)
+{
+	return versions_load(r, a, pb) || !msg_record_bases_fit(r) ? -1 : 0;
+}
+
+/* Every record has a version, unless it stands alone; `base` is for live files and symlinks only, `mode_base` for
+ * files. */
+static int versions_read(struct record *r, struct msg_arena *a, const Lanyard__Record *pb, bool alone)
+{
+	if ((alone ? versions_load(r, a, pb) : msg_versions_read(r, a, pb)) || (r->version.n == 0) != alone)
 		return -1;
 	if (r->base.n > 0 && (pb->deleted || pb->kind == RECORD_DIR))
 		return -1;
@@ -234,18 +243,39 @@ static int record_read_file(struct msg_record *m, const Lanyard__Record *pb)
 	if (pb->carried && (pb->nblocks != 1 || pb->size > MSG_INLINE_MAX))
 		return -1;
 	m->carried = pb->carried;
+	m->sealed_list = msg_bytes_of(pb->sealed_list);
+	m->pages = msg_bytes_of(pb->pages);
 	return 0;
 }
 
+static bool has_list(const Lanyard__Record *pb)
+{
+	return pb->sealed_list.len > 0 || pb->pages.len > 0;
+}
+
+/* What a record that stands alone says of a file's blocks, and nothing that belongs to one in a message. */
+static bool alone_ok(const Lanyard__Record *pb)
+{
+	if (pb->seq != 0 || pb->absent || pb->carried || pb->content.len > 0 || pb->blocks.len > 0 || pb->shared != 0 ||
+	    pb->like != 0 || pb->step != 0)
+		return false;
+	if (pb->sealed_list.len > MSG_MAX_SEALED_LIST || pb->pages.len % 2 != 0 || pb->pages.len > MSG_MAX_PAGES)
+		return false;
+	return !has_list(pb) || (pb->kind == RECORD_FILE && !pb->deleted && pb->nblocks > 1 &&
+	                         (pb->sealed_list.len == 0 || pb->pages.len == 0));
+}
+
 /* Reads only the fields that mean something for the record's kind; everything else stays zero. */
-static int record_read(struct msg_record *m, struct msg_arena *a, const Lanyard__Record *pb)
+static int record_read(struct msg_record *m, struct msg_arena *a, const Lanyard__Record *pb, bool alone)
 {
 	struct record *r = &m->record;
 
 	memset(m, 0, sizeof(*m));
 	if (pb->kind < RECORD_FILE || pb->kind > RECORD_SYMLINK || pb->path.len > RECORD_PATH_MAX || pb->path.len == 0)
 		return -1;
-	if (pb->mode > 07777 || pb->seq > INT64_MAX || versions_read(r, a, pb))
+	if (pb->mode > 07777 || pb->seq > INT64_MAX || versions_read(r, a, pb, alone))
+		return -1;
+	if (alone ? !alone_ok(pb) : has_list(pb))
 		return -1;
 	r->path = arena_text(a, pb->path);
 	r->kind = (enum record_kind)pb->kind;
@@ -285,7 +315,7 @@ int msg_news_decode(struct msg_news *m, struct msg_arena *a, const uint8_t *p, s
 		return -1;
 	for (size_t i = 0; i < pb->n_records; i++) {
 		if (msg_like_complete(pb->records[i], a, i > 0 ? pb->records[i - 1] : NULL) ||
-		    record_read(&records[i], a, pb->records[i]))
+		    record_read(&records[i], a, pb->records[i], false))
 			return -1;
 		if (records[i].record.seq <= last || records[i].record.seq > pb->upto)
 			return -1;
@@ -299,6 +329,34 @@ int msg_news_decode(struct msg_news *m, struct msg_arena *a, const uint8_t *p, s
 		                .records = records,
 		                .nrecords = pb->n_records };
 	return 0;
+}
+
+uint8_t *msg_record_alone_encode(const struct msg_record *m, size_t *n)
+{
+	const struct record *r = &m->record;
+	struct msg_record alone = { .record = *r };
+	uint64_t *vectors = mem_calloc(2 * ((size_t)r->base.n + r->mode_base.n) + 1, sizeof(*vectors));
+	Lanyard__Record pb;
+
+	alone.record.version = (struct version){ 0 };
+	alone.record.seq = 0;
+	alone.record.absent = false;
+	record_fill(&pb, &alone, vectors);
+	if (r->kind == RECORD_FILE && !r->deleted) {
+		pb.sealed_list = msg_binary(m->sealed_list.p, m->sealed_list.n);
+		pb.pages = msg_binary(m->pages.p, m->pages.n);
+	}
+	uint8_t *out = msg_pack(&pb.base, n);
+
+	free(vectors);
+	return out;
+}
+
+int msg_record_alone_decode(struct msg_record *m, struct msg_arena *a, const uint8_t *p, size_t n)
+{
+	Lanyard__Record *pb = (void *)msg_unpack(&lanyard__record__descriptor, a, p, n);
+
+	return pb && record_read(m, a, pb, true) == 0 ? 0 : -1;
 }
 
 uint8_t *msg_news_ack_encode(const struct msg_news_ack *m, size_t *n)
@@ -353,8 +411,8 @@ int msg_hold_ask_decode(struct msg_hold_ask *m, struct msg_arena *a, const uint8
 	Lanyard__HoldAsk *pb = (void *)msg_unpack(&lanyard__hold_ask__descriptor, a, p, n);
 	struct msg_record record;
 
-	if (!pb || !pb->record || msg_like_complete(pb->record, a, NULL) || record_read(&record, a, pb->record) ||
-	    record.record.deleted)
+	if (!pb || !pb->record || msg_like_complete(pb->record, a, NULL) ||
+	    record_read(&record, a, pb->record, false) || record.record.deleted)
 		return -1;
 	*m = (struct msg_hold_ask){ .channel = pb->channel, .request = pb->request, .record = record.record };
 	m->record.seq = 0;

@@ -1,7 +1,10 @@
 /* How fast a link carries BLOCK frames over loopback: two processes, one connection. Prints what passed a second by the
  * wall clock, and by each end's own processor time, which other load on the machine disturbs less.
  *
- * link_bench [BYTES A FRAME [FRAMES [BYTES THAT MAY WAIT]]] */
+ * With `sealed`, each is sealed and opened as in a sealed group. Both happen on the loop here, where an agent uses
+ * workers.
+ *
+ * link_bench [BYTES A FRAME [FRAMES [BYTES THAT MAY WAIT [sealed]]]] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +15,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "sync/peer/tls.h"
+#include "sync/seal/wrap.h"
 #include "sync/wire/frame.h"
+#include "sync/wire/msg_seal.h"
 
 enum { HEAD = 40 };
 
@@ -26,6 +31,9 @@ struct end {
 	uint64_t done;   /* sent or received */
 	int64_t since_ns;
 	uint8_t *noise; /* what is sent, a frame long */
+	struct identity *self;
+	struct keys *keys; /* NULL: not sealed */
+	struct wrap *wrap;
 };
 
 static double processor_seconds(void)
@@ -37,12 +45,42 @@ static double processor_seconds(void)
 	       (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) * 1e-6;
 }
 
+static void send_sealed_block(struct end *e)
+{
+	const struct msg_sealed m = { .counter = MSG_SEALED_BULK | e->done, .type = FRAME_BLOCK };
+	const struct msg_block b = { .plain_len = (uint32_t)e->frame, .number = SWARM_AS_ASKED };
+	uint8_t front[MSG_SEALED_FRONT], *body = mem_realloc(NULL, e->frame + MSG_SEALED_TAG, 1);
+	size_t n;
+
+	msg_sealed_head(front, &m);
+	n = MSG_SEALED_HEAD + msg_block_head(front + MSG_SEALED_HEAD, &b);
+	memcpy(body, e->noise, e->frame);
+	wrap_seal(e->wrap, m.counter, front, n, body, e->frame, body + e->frame);
+	link_send(e->link, LINK_BULK, FRAME_SEALED, front, n, body, e->frame + MSG_SEALED_TAG);
+}
+
+static void open_sealed_block(const struct end *e, const uint8_t *p, size_t n)
+{
+	struct msg_sealed m;
+	uint8_t *at;
+
+	if (msg_sealed_decode(&m, p, n))
+		abort();
+	at = (uint8_t *)(uintptr_t)m.sealed.p;
+	if (wrap_open(e->wrap, m.counter, p, m.front, at, m.sealed.n, at + m.sealed.n))
+		abort();
+}
+
 static void fill(struct end *e)
 {
 	uint8_t head[HEAD] = { 0 };
 
-	for (; e->done < e->frames && e->link->queued_bulk < e->room; e->done++)
-		link_send(e->link, LINK_BULK, FRAME_BLOCK, head, HEAD, mem_dup(e->noise, e->frame), e->frame);
+	for (; e->done < e->frames && e->link->queued_bulk < e->room; e->done++) {
+		if (e->wrap)
+			send_sealed_block(e);
+		else
+			link_send(e->link, LINK_BULK, FRAME_BLOCK, head, HEAD, mem_dup(e->noise, e->frame), e->frame);
+	}
 }
 
 static void report(const struct end *e, const char *which)
@@ -66,9 +104,8 @@ static void on_frame(void *arg, uint8_t type, const uint8_t *p, size_t n)
 {
 	struct end *e = arg;
 
-	(void)type;
-	(void)p;
-	(void)n;
+	if (type == FRAME_SEALED)
+		open_sealed_block(e, p, n);
 	if (e->sends) {
 		report(e, "sender  ");
 		finish(e);
@@ -102,6 +139,8 @@ static void on_up(void *arg, struct link *l, void *dial_arg)
 	e->link = l;
 	e->since_ns = clock_mono_ns();
 	l->trusted = true;
+	if (e->keys)
+		e->wrap = wrap_new(e->keys, l->binding, identity_id(e->self), &l->peer);
 	link_room(l, e->room);
 	link_listen(l, &link_events, e);
 	if (e->sends)
@@ -129,6 +168,7 @@ static int run(struct end *e, const int port[2])
 	char *why = NULL;
 	int number = -1;
 
+	e->self = self;
 	e->loop = loop_new();
 	t = tls_new(e->loop, self, &tls_events, e, &why);
 	if (e->sends) {
@@ -149,6 +189,7 @@ static int run(struct end *e, const int port[2])
 	identity_free(self);
 	loop_free(e->loop);
 	free(e->noise);
+	wrap_free(e->wrap);
 	return e->done == e->frames ? 0 : 1;
 }
 
@@ -161,7 +202,10 @@ int main(int argc, char **argv)
 	e.frames = argc > 2 ? strtoull(argv[2], NULL, 10) : (4ULL << 30) / (e.frame + 1) + 1;
 	if (argc > 3)
 		e.room = strtoul(argv[3], NULL, 10);
-	if (e.frame > FRAME_MAX_BLOCK - HEAD || pipe(port) != 0)
+	if (argc > 4 && strcmp(argv[4], "sealed") == 0)
+		e.keys = keys_new(&(struct group_id){ { 1 } }, &(struct keys_about){ .id = 1, .suite = KEYS_SUITE },
+		                  (const uint8_t[KEYS_SECRET_LEN]){ 2 });
+	if (e.frame > BLOCK_MAX || pipe(port) != 0)
 		return 2;
 	receiver = fork();
 	if (receiver < 0)

@@ -32,6 +32,7 @@ KINDS = ("create", "write", "rename", "link", "unlink", "mkdir", "chmod", "utime
          "open", "read", "stat", "list")
 CHANGES = KINDS[:12]
 READS = KINDS[12:]
+PATIENCE = 60  # seconds in which whatever has to come comes, on a busy machine too
 FAILING = KINDS + ("map", "lock", "close", "seek", "watch", "socket")
 COUNT, KILL, FAIL, SWAP = range(4)
 SELF, PARENT, PATH = range(3)  # what is swapped
@@ -42,7 +43,8 @@ class StandError(Exception):
     pass
 
 
-def until(what, test, seconds=20.0, every=0.005):
+def until(what, test, seconds=0.0, every=0.005):
+    seconds = max(seconds, PATIENCE)
     end = time.monotonic() + seconds
     while True:
         got = test()
@@ -194,7 +196,7 @@ class Agent:
             self.proc.send_signal(signal.SIGCONT)
             self.proc.send_signal(signal.SIGTERM)
             try:
-                code = self.proc.wait(20)
+                code = self.proc.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.kill9()
                 raise StandError("%s does not stop\n%s" % (self.name, self.tail()))
@@ -236,7 +238,7 @@ class Agent:
         return subprocess.Popen(self.command("wait", GROUP, "--peers", str(peers), "--timeout", "%d" % seconds),
                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def wait_sync(self, seconds=20, peers=1):
+    def wait_sync(self, seconds=PATIENCE, peers=1):
         got = self.lanyard("wait", GROUP, "--peers", str(peers), "--timeout", "%d" % seconds, timeout=seconds + 15)
         if got.returncode != 0:
             raise StandError("%s does not come in sync: %s\n%s\n%s" % (
@@ -290,7 +292,7 @@ class Stand:
         if os.environ.get("LANYARD_FAULT_KEEP") is None:
             shutil.rmtree(self.dir, ignore_errors=True)
 
-    def settle(self, seconds=20, below=""):
+    def settle(self, seconds=PATIENCE, below=""):
         """Wait until all say in sync, and insist that their trees are identical, or only what is below a folder; return the picture."""
         for _ in range(1 if len(self.agents) < 3 else 2):
             for a in self.agents:

@@ -134,7 +134,7 @@ def choose_at(s, choice, number, point, error=None):
             what = fault.what
         fault.disarm()
         if error is None and fault.fired:
-            s.victim.proc.wait(10)
+            s.victim.proc.wait(stand.PATIENCE)
             what = fault.what
             choice.meanwhile(run)
             start_again(s, point)
@@ -163,7 +163,7 @@ def start_again(s, point):
             raise
     fault.disarm()
     if fault.fired:
-        s.victim.proc.wait(10)
+        s.victim.proc.wait(stand.PATIENCE)
         s.victim.start()
 
 

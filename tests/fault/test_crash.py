@@ -99,7 +99,7 @@ def crash_at(s, workload, number, actor, point):
     died = not after_start(run) or quiet(run)
     fault.disarm()
     if fault.fired:
-        s.victim.proc.wait(10)
+        s.victim.proc.wait(stand.PATIENCE)
     what = None
     try:
         if died or fault.fired:

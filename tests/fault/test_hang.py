@@ -3,7 +3,7 @@ import os
 import signal
 
 import pytest
-from stand import GROUP, until
+from stand import GROUP, PATIENCE, until
 import trees
 from test_lossy import LossyStand
 
@@ -83,6 +83,23 @@ def test_an_agent_whose_disk_hangs_ends_and_begins(hanging):
     s.victim.start()
     s.other_works("three")
     s.answer()
+    s.settle()
+
+
+def test_settings_are_not_read_again_by_an_agent_that_ends(hanging):
+    s = hanging
+    s.hang()
+    s.other_works("six")
+    s.victim.proc.send_signal(signal.SIGTERM)
+    until("it stops\n" + s.victim.tail(), lambda: b"stopping (SIGTERM)" in open(s.victim.log_path, "rb").read())
+    # It waits for the disk, and turns its loop meanwhile.
+    with open(os.path.join(s.victim.home, "lanyard.conf"), "w", encoding="utf-8") as f:
+        f.write("[agent]\npeer = 192.0.2.1:9\n")
+    s.victim.proc.send_signal(signal.SIGHUP)
+    s.answer()
+    assert s.victim.proc.wait(PATIENCE) == 0, s.victim.tail()
+    assert b"settings: read again" not in open(s.victim.log_path, "rb").read()
+    s.victim.start()
     s.settle()
 
 

@@ -218,3 +218,49 @@ def test_the_longest_names_a_disk_has_are_edited_deleted_and_in_conflict(lack):
         now = s.settle()
         assert len(now) == 3 and max(len(n) for n in now) <= 143
         assert not s.victim.status()["problems"]
+
+
+class VaultStand(LossyStand):
+    """A sealed group, whose victim is a vault."""
+
+    def form(self):
+        peer, third, victim = self.agents
+        for a in self.agents:
+            a.start()
+        peer.cli("create", GROUP, "--share", peer.share, "--sealed")
+        for a, options in ((third, ()), (victim, ("--role", "vault"))):
+            a.cli("join", "--invite", peer.lanyard("invite", GROUP, *options).stdout.decode().strip(), "--share", a.share)
+        for a in self.agents:
+            a.wait_sync(peers=2)
+
+    def handed_over(self, one, other):
+        """What the one has comes to the other through the vault alone."""
+        one.wait_sync()
+        self.victim.wait_sync()
+        one.stop()
+        other.start()
+        other.wait_sync()
+        said = trees.differences(trees.picture(one.share), trees.picture(other.share))
+        if said:
+            raise StandError("%s and %s differ:\n%s\n%s" % (one.name, other.name, "\n".join(said), self.victim.tail()))
+
+
+@pytest.mark.parametrize("lack", [("modes", "seconds", "flags", "links", "symlinks", "case"), ("chmod", "utime", "names", "flags", "links", "syncdir")],
+                         ids=("fat", "others"))
+def test_a_vault_on_such_a_disk_keeps_all_that_members_have(lack):
+    with VaultStand(lack) as s:
+        third, vault = s.agents[1:]
+        third.stop()
+        write_odd(s.peer.share)
+        trees.write(s.peer.share, {"Case": b"1", "case": b"2", "n" * 255: b"long"})
+        s.handed_over(s.peer, third)
+        vault.kill9()
+        vault.start()
+        third.wait_sync()
+        trees.write(third.share, {"far": b"again", "big2": trees.noise(2 << 20, 2)})
+        os.unlink(third.path("script"))
+        os.rename(third.path("dir"), third.path("folder"))
+        s.handed_over(third, s.peer)
+        assert vault.cli("verify", GROUP)["rotten_count"] == 0
+        assert not vault.status()["problems"] and not vault.status()["error"]
+        assert os.listdir(vault.share) == [".lanyard"]

@@ -158,6 +158,15 @@ class FolderMove(Workload):
         run.move(run.actor, "d", "moved")
 
 
+class Gathered(FolderMove):
+    """As `mkdir new; mv old/* new/`: most of it comes before the new folder is watched."""
+
+    def act(self, run):
+        os.mkdir(run.path(run.actor, "new"))
+        for i in range(4):
+            run.move(run.actor, "d/e/f%d" % i, "new/f%d" % i)
+
+
 class FolderDelete(FolderMove):
     def act(self, run):
         for i in range(4):
@@ -402,14 +411,15 @@ class Resolve(Restore):
 
 RECEIVED = [c(n) for n, c in (
     ("new", NewFile), ("medium", NewFileMedium), ("empty", EmptyFile), ("update", Update), ("updmedium", UpdateMedium),
-    ("delete", Delete), ("rename", Rename), ("foldermove", FolderMove), ("folderdelete", FolderDelete), ("batch", Batch),
+    ("delete", Delete), ("rename", Rename), ("foldermove", FolderMove), ("gathered", Gathered),
+    ("folderdelete", FolderDelete), ("batch", Batch),
     ("symlink", Symlink), ("filetolink", FileToLink), ("filetofolder", FileToFolder), ("mode", Mode), ("touch", Touch),
     ("big", Big), ("bigupdate", BigUpdate), ("sparse", Sparse), ("newdeleted", NewFileDeleted),
     ("mediumdeleted", MediumDeleted), ("updatedeleted", UpdateDeleted), ("batchdeleted", BatchDeleted),
     ("renamedeleted", RenameDeleted))]
 SENT = [c(n) for n, c in (
     ("s-new", NewFile), ("s-update", Update), ("s-delete", Delete), ("s-rename", Rename), ("s-foldermove", FolderMove),
-    ("s-batch", Batch), ("s-filetofolder", FileToFolder), ("s-mode", Mode))]
+    ("s-gathered", Gathered), ("s-batch", Batch), ("s-filetofolder", FileToFolder), ("s-mode", Mode))]
 COLD = [c(n) for n, c in (
     ("conflict", Conflict), ("conflictnewer", ConflictNewer), ("conflictbig", ConflictBig), ("editdelete", EditBeatsDelete),
     ("deleteedit", DeleteAgainstEdit), ("filefolder", FileAgainstFolder), ("return", Return))]

@@ -26,21 +26,20 @@ static void setup(void)
 static void open_one(const uint8_t *data, size_t size)
 {
 	struct envelope e;
-	struct envelope_key *keys;
-	size_t nkeys;
+	struct envelope_contents c;
 
 	if (envelope_parse(&e, &group, data, size) != ENVELOPE_OK)
 		return;
 	if (e.n != size)
 		abort();
-	if (envelope_open(&e, &group, recipient, &keys, &nkeys) != ENVELOPE_OK) {
-		if (keys != NULL)
+	if (envelope_open(&e, &group, recipient, &c) != ENVELOPE_OK) {
+		if (c.keys != NULL || c.marks != NULL)
 			abort();
 		return;
 	}
-	if (nkeys == 0 || nkeys > ENVELOPE_KEYS_MAX)
+	if (c.nkeys == 0 || c.nkeys > ENVELOPE_KEYS_MAX || c.nmarks > ROSTER_HEARD_MAX)
 		abort();
-	keys_wipe(keys, nkeys * sizeof(keys[0]));
+	envelope_wipe(&c);
 }
 
 static void sign_again(const uint8_t *data, size_t size)
@@ -62,23 +61,30 @@ static void sign_again(const uint8_t *data, size_t size)
 	bytes_free(&in);
 }
 
+/* The first byte is how many marks are at the end. */
 static void seal_keys(const uint8_t *data, size_t size)
 {
-	size_t n = size / ENVELOPE_KEY;
-	struct envelope_key *keys = calloc(n + 1, sizeof(keys[0]));
+	size_t nmarks = size > 0 && data[0] < (size - 1) / ENVELOPE_MARK ? data[0] : 0;
+	size_t n = size > 0 ? (size - 1 - nmarks * ENVELOPE_MARK) / ENVELOPE_KEY : 0;
+	struct envelope_contents c = { .nkeys = n, .nmarks = nmarks };
 	struct bytes out = BYTES_INIT(ENVELOPE_MAX);
 
-	if (keys == NULL)
+	c.keys = calloc(n + 1, sizeof(c.keys[0]));
+	c.marks = calloc(nmarks + 1, sizeof(c.marks[0]));
+	if (c.keys == NULL || c.marks == NULL)
 		abort();
 	random_set_seed(1);
 	for (size_t i = 0; i < n; i++) {
-		keys[i].generation = get_u64(data + i * ENVELOPE_KEY);
-		memcpy(keys[i].secret, data + i * ENVELOPE_KEY + 8, KEYS_SECRET_LEN);
+		c.keys[i].generation = get_u64(data + 1 + i * ENVELOPE_KEY);
+		memcpy(c.keys[i].secret, data + 1 + i * ENVELOPE_KEY + 8, KEYS_SECRET_LEN);
 	}
-	if (envelope_seal(&group, sender, identity_id(recipient), box, box, keys, n, &out) == 0)
+	for (size_t i = 0; i < nmarks; i++)
+		c.marks[i].owner = get_u64(data + size - (i + 1) * ENVELOPE_MARK);
+	if (envelope_seal(&group, sender, identity_id(recipient), box, box, &c, &out) == 0)
 		open_one(out.p, out.len);
 	bytes_free(&out);
-	free(keys);
+	free(c.keys);
+	free(c.marks);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

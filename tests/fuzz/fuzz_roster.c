@@ -1,5 +1,6 @@
 /* Roster entries. First byte odd: the rest is one entry. Even: every six bytes are an instruction to sign an entry, by
- * any agent, about anything; the verdict on the entries must not depend on their order. */
+ * any agent, about anything; the verdict on the entries must not depend on their order. With 16 in the first byte, the
+ * group is sealed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,9 @@ enum { NOW = 1800000000, NAGENTS = 4, MAX_ENTRIES = 12 };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct identity *agents[NAGENTS];
-static struct bytes founding;
+static struct bytes foundings[2]; /* of a group that is not sealed, and of one that is */
+static struct bytes founding;     /* of the group that is used */
+static bool is_sealed;
 static struct group_id group;
 
 static void setup(void)
@@ -22,9 +25,18 @@ static void setup(void)
 	random_set_seed(1);
 	for (int i = 0; i < NAGENTS; i++)
 		agents[i] = identity_new();
-	founding = BYTES_INIT(ROSTER_ENTRY_MAX);
-	if (roster_entry_found(&founding, agents[0], "group", 0, "host", NOW - 9) < 0)
-		abort();
+	for (int sealed = 0; sealed < 2; sealed++) {
+		foundings[sealed] = BYTES_INIT(ROSTER_ENTRY_MAX);
+		if (roster_entry_found(&foundings[sealed], agents[0], "group", sealed ? ENTRY_SEALED : 0, "host",
+		                       NOW - 9) < 0)
+			abort();
+	}
+}
+
+static void choose_group(bool sealed)
+{
+	is_sealed = sealed;
+	founding = foundings[sealed];
 	sha256(group.b, founding.p, founding.len);
 }
 
@@ -39,7 +51,7 @@ static void one_entry(const uint8_t *data, size_t size)
 	answer = roster_add(r, data, size);
 	if (answer != ROSTER_BAD && (!good || !roster_entry_signed(data, size)))
 		abort();
-	/* Nobody but the founder could have signed what counts. */
+	/* Nobody else could have signed what counts. */
 	if (answer == ROSTER_ADDED && !agent_id_equal(&e.signer, identity_id(agents[0])))
 		abort();
 	roster_free(r);
@@ -86,6 +98,35 @@ static void sign_note(struct bytes *out, const struct identity *signer, enum rol
 	roster_entry_invite(out, signer, &note);
 }
 
+static bool hold_all(void *arg, uint64_t id)
+{
+	(void)arg;
+	(void)id;
+	return true;
+}
+
+/* What would follow in a roster of all entries; how: changes it. */
+static void sign_gen(struct bytes *out, const struct identity *signer, const struct bytes *entries, size_t n,
+                     uint8_t how)
+{
+	struct roster *r = roster_new(&group);
+	struct generation_writer w = { .id = *identity_id(signer), .owner = true, .held = hold_all };
+	struct generation g;
+
+	for (size_t i = 0; i < n; i++)
+		roster_put(r, 0, entries[i].p, entries[i].len);
+	roster_settle(r);
+	if (roster_generations(r) != NULL && generation_next(roster_generations(r), &w, &g) == 0) {
+		random_bytes(g.commitment, sizeof(g.commitment));
+		g.suite = (uint8_t)(g.suite + how % 16 / 15);
+		g.policy = (uint8_t)(g.policy + how / 16 % 4);
+		g.nparents = (uint8_t)(how / 64 == 1 && g.nparents > 0 ? g.nparents - 1 : g.nparents);
+		g.nexits = how / 64 == 2 ? 0 : g.nexits;
+		roster_sign_generation(r, signer, &g, NOW, out);
+	}
+	roster_free(r);
+}
+
 /* i: kind and role; signer; target; admitter; which entry to name, if any; number and date. */
 static void sign(struct bytes *out, const uint8_t i[6], const struct bytes *entries, size_t n)
 {
@@ -108,6 +149,10 @@ static void sign(struct bytes *out, const uint8_t i[6], const struct bytes *entr
 		roster_entry_leave(out, signer, &group, word.number, i[4] % 2, word.time_s);
 	else if (i[0] % 8 == 3 && roster_entry_parse(&e, other->p, other->len) == 0 && e.invited)
 		roster_entry_revoke(out, signer, &group, &word, &e.invite);
+	else if (is_sealed && i[0] % 8 >= 6)
+		sign_gen(out, signer, entries, n, i[3]);
+	else if (is_sealed && i[0] % 8 == 5)
+		roster_entry_box(out, signer, &group, named, NOW + i[5] % 8);
 	else if (i[0] % 8 == 4 && i[3] >= 128)
 		sign_note(out, signer, role == ROLE_OWNER ? ROLE_MEMBER : role, i[3], word.number);
 	else
@@ -117,14 +162,24 @@ static void sign(struct bytes *out, const uint8_t i[6], const struct bytes *entr
 struct verdict {
 	uint8_t digest[32];
 	enum role roles[NAGENTS];
+	uint8_t boxes[NAGENTS][BOX_KEY_LEN];
+	enum generation_state state;
+	uint8_t current[HASH_LEN];
 };
 
 static void verdict_of(struct verdict *v, const struct roster *r)
 {
 	memset(v, 0, sizeof(*v));
 	roster_digest(r, v->digest);
-	for (int i = 0; i < NAGENTS; i++)
+	for (int i = 0; i < NAGENTS; i++) {
 		v->roles[i] = roster_role(r, identity_id(agents[i]));
+		(void)roster_box(r, identity_id(agents[i]), v->boxes[i]);
+	}
+	if (roster_generations(r) == NULL)
+		return;
+	v->state = generation_state(roster_generations(r));
+	if (generation_current(roster_generations(r)) != NULL)
+		memcpy(v->current, generation_current(roster_generations(r))->name, HASH_LEN);
 }
 
 static bool put_told(void *arg, const uint8_t *entry, size_t n)
@@ -169,7 +224,10 @@ static void any_order(const uint8_t *data, size_t size)
 	for (; size >= 6 && n < MAX_ENTRIES; size -= 6, data += 6) {
 		entries[n] = BYTES_INIT(ROSTER_ENTRY_MAX);
 		sign(&entries[n], data, entries, n);
-		n++;
+		if (entries[n].len == 0) /* there is nothing to sign */
+			bytes_free(&entries[n]);
+		else
+			n++;
 	}
 	judge(&first, entries, n, 0, 1);
 	for (size_t from = 0; from < n; from += 1 + n / 2) {
@@ -186,6 +244,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	setup();
 	if (size == 0)
 		return 0;
+	choose_group((data[0] & 16) != 0);
 	if ((data[0] & 1) != 0)
 		one_entry(data + 1, size - 1);
 	else

@@ -8,7 +8,6 @@
 
 Sockets are made in the network namespace of a host of the lab; the rest runs in the test's own process.
 """
-import ctypes
 import datetime
 import hashlib
 import os
@@ -23,36 +22,14 @@ from cryptography.x509.oid import NameOID
 from OpenSSL import SSL, crypto
 
 import wire
-from namespaces import FACTOR
+from namespaces import FACTOR, inside
 from papers import Key, Token, raw, tag
 
-CLONE_NEWNET = 0x40000000
 PATIENCE = 20
-libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Gone(Exception):
     """The other side has closed the connection."""
-
-
-class inside:
-    """Sockets that this thread makes are the host's."""
-
-    def __init__(self, host):
-        self.host = host
-
-    def __enter__(self):
-        self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        there = os.open("/proc/%d/ns/net" % self.host.pid, os.O_RDONLY)
-        failed = libc.setns(there, CLONE_NEWNET)
-        os.close(there)
-        if failed:
-            os.close(self.home)
-            raise OSError(ctypes.get_errno(), "setns")
-
-    def __exit__(self, *exc):
-        libc.setns(self.home, CLONE_NEWNET)
-        os.close(self.home)
 
 
 def dial(host, victim, source=None):
@@ -200,10 +177,10 @@ class Foe:
 
     # --- the way in ---
 
-    def meet(self, group):
-        """Hello both ways; self.theirs is the victim's channel for the group, ours is 0."""
+    def meet(self, group, **hello):
+        """Hello both ways; self.theirs is the victim's channel for the group, ours is 0. hello: as wire.hello."""
         self.group = group
-        self.say(wire.hello([tag(group, self.key.id, self.binding)]))
+        self.say(wire.hello([tag(group, self.key.id, self.binding)], **hello))
         wanted = tag(group, self.victim_id, self.binding)
         tags = wire.fields(self.hear(wire.HELLO))[5]
         if wanted not in tags:

@@ -62,6 +62,11 @@ def signed(key, body):
     return body + key.sign(b"lanyard roster entry 1\0" + body)
 
 
+def founding(signer, name, time=1_800_000_000):
+    """Another group's first entry."""
+    return signed(signer, bytes([1, FOUND]) + struct.pack(">Q", time) + os.urandom(16) + b"\0" + text(name) + text("x"))
+
+
 def admission(signer, request, time, named=()):
     """The JOIN entry that a member makes of a request."""
     return signed(signer, request + struct.pack(">Q", time) + bytes([len(named)]) + b"".join(named))
@@ -117,17 +122,29 @@ def tag(group, agent, binding):
     return hmac.digest(group, b"lanyard hello" + agent + binding, "sha256")[:16]
 
 
+def key_of(host):
+    with open(os.path.join(host.home, "key.pem"), "rb") as f:
+        private = load_pem_private_key(f.read(), None)
+    return Key(private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
+
+
 class OwnerOf:
     """What an owner's agent would sign, made here so that one peer alone is shown it: by its key and the words it has said."""
 
-    def __init__(self, host, entries):
-        with open(os.path.join(host.home, "key.pem"), "rb") as f:
-            private = load_pem_private_key(f.read(), None)
-        self.key = Key(private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
+    def __init__(self, host, entries, key=None):
+        self.key = key or key_of(host)
         self.words = [e for e in entries if e[-96:-64] == self.key.public and e[1] in (FOUND, ADD, REMOVE, REVOKE)]
         self.group = hashlib.sha256(next(e for e in entries if e[1] == FOUND)).digest()
 
-    def removes(self, whom):
-        number = 1 + max(struct.unpack(">Q", e[34:42])[0] if e[1] != FOUND else 1 for e in self.words)
+    def _says(self, make, whom, replaced=lambda e: False, **more):
+        number = 1 + max((struct.unpack(">Q", e[34:42])[0] if e[1] != FOUND else 1 for e in self.words), default=0)
+        self.words = [e for e in self.words if not replaced(e)]
         words = hashlib.sha256(b"".join(sorted(hashlib.sha256(e).digest() for e in self.words))).digest()
-        return removal(self.key, self.group, whom, number, 1_800_000_000, words)
+        self.words.append(make(self.key, self.group, whom, number, 1_800_000_000, words=words, **more))
+        return self.words[-1]
+
+    def removes(self, whom):
+        return self._says(removal, whom)
+
+    def adds(self, whom, role):
+        return self._says(addition, whom, lambda e: e[1] == ADD and e[82:114] == whom, role=role)

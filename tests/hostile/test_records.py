@@ -24,7 +24,7 @@ def tell(scene, papers, path, content, writers, counters=None):
     with contextlib.suppress(Gone):
         foe.say(wire.news(foe.channel, 0, 1, [file_of(foe, path, 1, content, writers, counters)]))
     try:
-        netlab.until("it is there", lambda: os.path.exists(scene.victim.file(path)), 5)
+        netlab.until("it is there", lambda: os.path.exists(scene.victim.file(path)), at_most=5)
     except netlab.LabError:
         return False
     finally:

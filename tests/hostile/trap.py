@@ -1,6 +1,7 @@
 """A host where the attacker waits for agents to call: what an agent meets that was led astray.
 
-    with Trap(scene.foe, answer) as trap:      # answer(trap, foe, request): called for every request to join
+    with Trap(scene.foe, answer) as trap:      # answer(trap, foe, request): called for every request to join; with
+                                               # opens=True for every opening of the group, and request may be empty
         ...                                    # an agent dials trap.address
     trap.heard                                 # the types of all frames that came
 """
@@ -42,10 +43,10 @@ class Called(Foe):
 
 
 class Trap:
-    def __init__(self, host, group, answer, key=None):
+    def __init__(self, host, group, answer, key=None, opens=False):
         self.host, self.group, self.answer, self.key = host, group, answer, key or Key()
         self.address = "%s:%d" % (host.ip, PORT)
-        self.heard, self.requests = [], 0
+        self.heard, self.requests, self.opens = [], 0, opens
         self.ending = False
 
     def __enter__(self):
@@ -77,7 +78,7 @@ class Trap:
                 continue
             kind, payload = one
             self.heard.append(kind)
-            if kind == wire.GROUP_OPEN and wire.fields(payload)[4]:
+            if kind == wire.GROUP_OPEN and (self.opens or wire.fields(payload)[4]):
                 self.requests += 1
                 m = wire.fields(payload)
-                self.answer(self, foe, (m[1] or [0])[0], bytes(m[4][0]))
+                self.answer(self, foe, (m[1] or [0])[0], bytes((m[4] or [b""])[0]))

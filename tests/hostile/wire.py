@@ -17,6 +17,7 @@ COMING = 28
 RANGES, SAME = 34, 35
 RELAY = 36
 KEEP, HERE = 40, 41
+KEYS, SEALED, CORES, OBJECT, HEADS, VAULT = range(42, 48)
 HEADER = 6
 ZSTD = 1
 
@@ -149,8 +150,9 @@ def bomb(kind, size, byte=0):
     return frame(kind, struct.pack(">I", size) + zstd_of_one_byte(byte, size), ZSTD)
 
 
-def hello(tags=(), name="x", port=0, life=1, version=1, software="lanyard 0.1.0", asks=False):
-    return frame(HELLO, message((1, version), (2, software), (3, name), (4, port), (5, list(tags)), (6, Fixed(life)), (8, int(asks))))
+def hello(tags=(), name="x", port=0, life=1, version=1, software="lanyard 0.1.0", asks=False, sealed=True):
+    return frame(HELLO, message((1, version), (2, software), (3, name), (4, port), (5, list(tags)), (6, Fixed(life)), (8, int(asks)),
+                                (9, int(sealed))))
 
 
 def ping(cookie=1):
@@ -286,6 +288,35 @@ def cancel(requests, pack=True):
 def addresses(channel, told):
     """told: [(agent ID, host, port)]."""
     return frame(ADDRESSES, message((1, channel), (2, [message((1, a), (2, h), (3, p)) for a, h, p in told])))
+
+
+def keys(channel, held=(), envelopes=()):
+    return frame(KEYS, message((1, channel), (2, packed_fixed(held)), (3, list(envelopes))))
+
+
+def cores(channel, after, upto, told=()):
+    """told: (number, core, endorsement) of each."""
+    return frame(CORES, message((1, channel), (2, after), (3, upto), (4, [message((1, n), (2, c), (3, e)) for n, c, e in told])))
+
+
+def heads(channel, each):
+    return frame(HEADS, message((1, channel), (2, list(each))))
+
+
+VAULT_HELLO, VAULT_ACK, VAULT_WANT, VAULT_CANCEL, VAULT_STATE, VAULT_BAD = range(1, 7)
+
+
+def vault(channel, what, epoch=0, seq=0, have_epoch=0, have_seq=0, settled=0, role=0, full=False, used=0, quota=0, row=0, wants=(),
+          requests=()):
+    """wants: (request, kind, generation, name) of each."""
+    each = [message((1, r), (2, k), (3, Fixed(g)), (4, name)) for r, k, g, name in wants]
+    return frame(VAULT, message((1, channel), (2, what), (3, Fixed(epoch)), (4, seq), (5, Fixed(have_epoch)), (6, have_seq),
+                                (7, settled), (8, role), (9, int(full)), (10, used), (11, quota), (12, row), (13, each),
+                                (14, packed(requests))))
+
+
+def sealed_object(channel, request, data=b"", status=0):
+    return frame(OBJECT, struct.pack(">IIB", channel, request, status) + data)
 
 
 def block(request, data, flags=0, plain=None):

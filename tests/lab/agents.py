@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import trees
-from namespaces import FACTOR, ROOT, Host, LabError, until
+from namespaces import FACTOR, PATIENCE, ROOT, Host, LabError, until
 
 PORT = 4170
 BUILD = os.path.abspath(os.environ.get("LANYARD_BUILD", os.path.join(ROOT, "build")))
@@ -85,7 +85,8 @@ class AgentHost(Host):
 
     def wait_sync(self, timeout=30, peers=None, group=None):
         """`lanyard wait`: return once the agent says in sync, raise when it does not within timeout."""
-        args = ["wait"] + ([group] if group else []) + ["--timeout", "%d" % max(1, timeout * FACTOR)]
+        timeout = max(timeout, PATIENCE)
+        args = ["wait"] + ([group] if group else []) + ["--timeout", "%d" % (timeout * FACTOR)]
         args += ["--peers", str(peers)] if peers is not None else []
         got = self.lanyard(*args, timeout=timeout + 15)
         if got.code != 0:
@@ -340,9 +341,9 @@ class Events:
         self.seen += new
         return new
 
-    def wait(self, event, timeout=15, start=0, **match):
+    def wait(self, event, timeout=PATIENCE, start=0, **match):
         """The first event of this kind, at or after seen[start], whose fields equal those given; path may be bytes."""
-        end, at = time.monotonic() + timeout * FACTOR, start
+        end, at = time.monotonic() + max(timeout, PATIENCE) * FACTOR, start
         while True:
             for one in self.seen[at:]:
                 if one["event"] == event and all(_same(one.get(k), v) for k, v in match.items()):

@@ -62,7 +62,8 @@ def pytest_sessionfinish(session):
 @pytest.fixture
 def lab(request):
     """An empty lab.  Agents still running at the end are stopped, and must stop cleanly."""
-    lab = netlab.Lab()
+    mark = request.node.get_closest_marker("in_memory")
+    lab = netlab.Lab(in_memory=mark.args[0] if mark else 0)
     try:
         yield lab
         trouble = finish(lab)

@@ -21,13 +21,38 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 INSIDE = "LANYARD_LAB_INSIDE"
 FACTOR = float(os.environ.get("LANYARD_LAB_FACTOR", "1"))
+PATIENCE = 40.0  # seconds in which whatever has to come comes, on a busy machine too
 
+CLONE_NEWNET = 0x40000000
 MS_RDONLY, MS_REMOUNT, MS_REC, MS_SHARED = 1, 32, 0x4000, 1 << 20
 CLONE_FAILS = "cannot make namespaces here: run as root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
 
 
 class LabError(Exception):
     """Something in the lab itself, or an agent, did not do what was asked in time."""
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class inside:
+    """Sockets that this thread makes are the host's."""
+
+    def __init__(self, host):
+        self.host = host
+
+    def __enter__(self):
+        self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        there = os.open("/proc/%d/ns/net" % self.host.pid, os.O_RDONLY)
+        failed = _libc.setns(there, CLONE_NEWNET)
+        os.close(there)
+        if failed:
+            os.close(self.home)
+            raise OSError(ctypes.get_errno(), "setns")
+
+    def __exit__(self, *exc):
+        _libc.setns(self.home, CLONE_NEWNET)
+        os.close(self.home)
 
 
 def enter(argv=None):
@@ -60,13 +85,14 @@ def enter(argv=None):
 
 def _mount(path, flags, data=None):
     """mount(2) itself: mount(8) would hand back options that a user namespace refuses, such as the owner's number."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"none", os.fsencode(path), None, flags, data and data.encode()) != 0:
+    if _libc.mount(b"none", os.fsencode(path), None, flags, data and data.encode()) != 0:
         raise LabError("mount %s: %s" % (path, os.strerror(ctypes.get_errno())))
 
 
-def until(what, test, timeout=10.0, every=0.02):
-    """Call test until it returns something true, and return that; raise LabError after timeout seconds."""
+def until(what, test, timeout=0.0, every=0.02, at_most=None):
+    """Call test until it returns something true, and return that; raise LabError after timeout seconds, but not before
+    PATIENCE.  at_most: where the time itself is what is tested."""
+    timeout = max(timeout, PATIENCE) if at_most is None else at_most
     end = time.monotonic() + timeout * FACTOR
     while True:
         got = test()
@@ -342,13 +368,24 @@ class Nic:
                 *(["tbf", "rate", rate, "burst", "128kb", "latency", "100ms"] if rate else []))
 
 
+def memory_free():
+    """Bytes that files in memory may take."""
+    if not os.access("/dev/shm", os.W_OK):
+        return 0
+    with open("/proc/meminfo", encoding="ascii") as f:
+        available = next(int(line.split()[1]) for line in f if line.startswith("MemAvailable:"))
+    return min(available << 10, shutil.disk_usage("/dev/shm").free)
+
+
 class Lab:
     """Everything made for one test: a folder, switches, hosts, processes.  Use it as a context manager."""
 
     host_class = Host
 
-    def __init__(self):
-        base = os.environ.get("LANYARD_LAB_DIR", "/var/tmp")
+    def __init__(self, in_memory=0):
+        """in_memory: bytes that the hosts will write.  With twice as much to spare they are kept in memory, unless
+        LANYARD_LAB_DIR says where."""
+        base = os.environ.get("LANYARD_LAB_DIR") or ("/dev/shm" if 0 < 2 * in_memory <= memory_free() else "/var/tmp")
         os.makedirs(base, exist_ok=True)
         self.dir = tempfile.mkdtemp(prefix="lanyard-lab.", dir=base)
         self.switches, self.hosts, self.procs, self.mounts = [], [], [], []

@@ -7,10 +7,14 @@ import re
 import socket
 import urllib.parse
 
+import jsonschema
+import pytest
+
 import netlab
 from netlab import trees, until
 
 DOCUMENT = os.path.join(netlab.ROOT, "docs", "api.md")
+OPENAPI = os.path.join(netlab.ROOT, "agent", "api", "openapi.json")
 ROUTES = os.path.join(netlab.ROOT, "agent", "api", "api_routes.h")
 
 AGENT, HEX = re.compile(r"[a-z2-7]+(-[a-z2-7]+)+"), re.compile(r"[0-9a-f]{64}")
@@ -57,23 +61,54 @@ def check(route, value, path="", seen=None):
             check(route, below, path + "[]", seen)
 
 
+@functools.lru_cache(None)
+def openapi():
+    with open(OPENAPI, encoding="utf-8") as f:
+        return json.load(f)
+
+
+@functools.lru_cache(None)
+def validator(route, status, kind):
+    """Of one document, or of one line of a stream, as the OpenAPI document says it."""
+    method, path = route.split(" ")
+    operation = openapi()["paths"][path.replace("*", "{group}")][method.lower()]
+    answer = operation["responses"][str(status)] if status < 400 else openapi()["components"]["responses"]["Error"]
+    schema = answer["content"][kind]["schema"]
+    return jsonschema.Draft202012Validator(schema.get("x-line", schema))
+
+
 class Client:
     """Calls an agent's control socket and checks each answer."""
 
     def __init__(self, host):
         self.socket, self.called, self.seen = os.path.join(host.home, "control.sock"), set(), set()
 
-    def ask(self, method, url, body=None):
+    def ask(self, method, url, body=None, headers=None):
         """(status, content type, body) of one request."""
         connection = http.client.HTTPConnection("lanyard", timeout=60 * netlab.FACTOR)
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.settimeout(60 * netlab.FACTOR)
         connection.sock.connect(self.socket)
-        connection.request(method, url, None if body is None else json.dumps(body))
+        connection.request(method, url, None if body is None else json.dumps(body), headers or {})
         answer = connection.getresponse()
         got = answer.status, answer.getheader("Content-Type"), answer.read()
         connection.close()
         return got
+
+    def stream(self):
+        """The first line of the stream of events."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(60 * netlab.FACTOR)
+            s.connect(self.socket)
+            s.sendall(b"GET /v1/stream?after=0 HTTP/1.1\r\nHost: lanyard\r\n\r\n")
+            said = b""
+            while not (line := re.search(rb"^id: (\d+)\ndata: (.*)\n\n", said, re.M)):
+                said += s.recv(4096)
+        self.called.add("GET /v1/stream")
+        event = json.loads(line.group(2))
+        check("GET /v1/events", event, "", self.seen)
+        assert event["number"] == int(line.group(1)) and b"\r\nContent-Type: text/event-stream\r\n" in said
+        return event
 
     def call(self, route, group=None, status=200, body=None, **query):
         """The checked document of a route; a line at a time for a stream."""
@@ -82,20 +117,25 @@ class Client:
         got, kind, text = self.ask(method, url + ("?" + urllib.parse.urlencode(query) if query else ""), body)
         assert got == status, (route, got, text)
         self.called.add(route)
+        if route in ("GET /v1/openapi.json", "GET /metrics"):
+            return text
         if kind == "application/octet-stream":
             lines = [json.loads(line) for line in re.findall(rb"^\{.*\}$|(?<=\w)\{.*\}$", text, re.M)]
             for line in lines:
                 check(route, line, "", self.seen)
+                validator(route, status, kind).validate(line)
             return lines
         if kind == "application/x-ndjson":
             lines = [json.loads(line) for line in text.splitlines()]
             prefix = "files[]" if path.endswith("/files") else ""
             for line in lines:
                 check(route, line, "" if set(line) == {"members"} else prefix, self.seen)
+                validator(route, status, kind).validate(line)
             return lines
         assert kind == "application/json"
         document = json.loads(text)
         check(route, document, "", self.seen)
+        validator(route, status, kind).validate(document)
         return document
 
 
@@ -147,6 +187,22 @@ def owning(api, other):
     assert len(api.call("GET /v1/groups/*/members", "ours")["members"]) == 1
 
 
+def keeping_the_key(api, lab, agent):
+    """The key file of the agent, and another one that becomes this agent by it."""
+    key = api.call("POST /v1/key/export", body={"passphrase": "words", "paper": True})
+    assert key["agent"] == agent and "pics" in key["groups"]
+    fresh = lab.host("fresh")
+    fresh.daemon.start("--discovery", "off")
+    other = Client(fresh)
+    wish = {"file": key["file"], "passphrase": "words", "default_share": fresh.path("all")}
+    assert api.ask("POST", "/v1/key/import", wish)[0] == other.ask("POST", "/v1/key/import", dict(wish, passphrase="word"))[0] == 409
+    got = other.call("POST /v1/key/import", body=wish)
+    api.called |= other.called
+    assert got["agent"] == agent and fresh.path("all/pics") in [g["share"] for g in got["groups"]]
+    until("it is the other agent", lambda: "agent %s" % agent in fresh.lanyard("status").out.decode(), 20)
+    fresh.daemon.stop()
+
+
 def choosing(api, a, b):
     """What this agent keeps of the group."""
     pics = "pics"
@@ -156,6 +212,9 @@ def choosing(api, a, b):
     a.wait_sync(peers=1)
     assert api.call("POST /v1/groups/*/drop", pics, body={"paths": ["chosen/one"]}) == {"dropped": 1, "refused": [], "refused_count": 0}
     assert not os.path.exists(a.file("chosen/one"))
+    for after in ("a", "chosen"):
+        page = api.call("GET /v1/groups/*/files", pics, path="chosen", level=1, after=after)
+        assert [(f["path"], f["here"]) for f in page["files"]] == [("chosen/one", False), ("chosen/two", True)]
     b.daemon.stop()
     a.wait_peers(0)
     refused = api.call("POST /v1/groups/*/drop", pics, body={"paths": ["chosen/two"]})
@@ -179,10 +238,72 @@ def choosing(api, a, b):
     netlab.settle([b, a])
 
 
+def whole_openapi(document):
+    """What the specification demands of a document, as far as it is used here; schemas are checked by their own."""
+    assert re.fullmatch(r"3\.1\.\d+", document["openapi"]) and {"title", "version"} <= set(document["info"])
+    names = []
+    for path, item in document["paths"].items():
+        assert path.startswith("/")
+        for operation in item.values():
+            names.append(operation["operationId"])
+            inside = [p["name"] for p in operation["parameters"] if p["in"] == "path" and p["required"]]
+            assert sorted(inside) == sorted(re.findall(r"\{(\w+)\}", path)), path
+            schemas = [p["schema"] for p in operation["parameters"]]
+            contents = [operation.get("requestBody", {"content": {}})["content"]]
+            contents += [r["content"] for r in operation["responses"].values() if "$ref" not in r]
+            assert operation["responses"] and all(r.get("description") or "$ref" in r for r in operation["responses"].values())
+            for schema in schemas + [c["schema"] for content in contents for c in content.values()]:
+                jsonschema.Draft202012Validator.check_schema(schema)
+                assert "x-line" not in schema or jsonschema.Draft202012Validator.check_schema(schema["x-line"]) is None
+    assert len(names) == len(set(names))
+
+
+def paging(api, files):
+    """The list in pages, and folder by folder, is the list."""
+    got, after = [], ""
+    while after is not None:
+        page = api.call("GET /v1/groups/*/files", "pics", limit=2, after=after)
+        assert len(page["files"]) <= 2
+        got, after = got + page["files"], page["next"]
+    assert got == files
+    got, folders = [], [""]
+    while folders:
+        folder, after = folders.pop(), ""
+        while after is not None:
+            page = api.call("GET /v1/groups/*/files", "pics", path=folder, level=1, limit=3, after=after)
+            got, after = got + page["files"], page["next"]
+            assert {os.path.dirname(f["path"]) for f in page["files"]} <= {folder}
+            folders += [f["path"] for f in page["files"] if f["kind"] == "dir"]
+    assert sorted(f["path"] for f in got) == sorted(f["path"] for f in files)
+    assert api.ask("GET", "/v1/groups/pics/files?path=*&level=1")[0] == api.ask("GET", "/v1/groups/pics/files?after=%5Cq")[0] == 400
+
+
+def pieces(api, lab, b):
+    """A download that is held back by a limit is seen under way."""
+    b.cli("create", "slow", "--share", b.path("slow"))
+    trees.write(b.path("slow"), {"movie": os.urandom(8 << 20)})
+    c = lab.host("c")
+    with open(c.path("lanyard.conf"), "w", encoding="utf-8") as f:
+        f.write("[agent]\ndownload-limit = 64K\n")
+    c.daemon.start("--discovery", "off", "--config", c.path("lanyard.conf"))
+    c.cli("join", "--invite", b.invite("slow"), "--share", c.share)
+    other = Client(c)
+    until("blocks are on their way", lambda: other.ask("GET", "/v1/groups/slow/pieces?path=movie")[0] == 200, 60, every=0.1)
+    got = other.call("GET /v1/groups/*/pieces", "slow", path="movie")
+    api.called |= other.called
+    assert got["size"] == 8 << 20 and 1 < got["blocks"] == got["cells"] and got["cell_blocks"] == 1
+    assert {len(got[k]) for k in ("here", "coming", "rare", "from")} == {got["cells"]}
+    assert [p["name"] for p in got["peers"]] == ["b"] and got["peers"][0]["blocks"] == got["blocks"] and set(got["rare"]) == {1}
+    assert other.ask("GET", "/v1/groups/slow/pieces?path=nothing")[0] == 404 and other.ask("GET", "/v1/groups/slow/pieces")[0] == 400
+    c.daemon.stop()
+
+
+@pytest.mark.seconds(300)
 def test_every_answer_is_described(lab):
     a, b = lab.host("a"), lab.host("b")
-    netlab.form([a, b])
+    netlab.form([a, b], flags=("--web", "127.0.0.1:4171"))
     os.makedirs(a.file("folder"))
+    trees.write(a.share, {"tree/in/deep": b"1", "tree/in/deeper": b"2", "tree/other": b"3"})
     os.symlink("doc", a.file("link"))
     trees.write(b.share, {"large": os.urandom(3 << 20), b"odd \\ \xff": b"1"})
     netlab.settle([b, a])
@@ -197,6 +318,11 @@ def test_every_answer_is_described(lab):
     events = api.call("GET /v1/events")
     assert {"ready", "file-installed", "peer-connected", "conflict"} <= {e["event"] for e in events}
     assert api.call("GET /v1/events", after=events[-1]["number"] - 1)[0]["number"] == events[-1]["number"]
+    restarted = api.call("GET /v1/events", after=1 << 40)
+    assert restarted[0]["event"] == "lost" and restarted[0]["lost"] is None and restarted[1]["number"] == 1
+    assert api.stream()["number"] == 1
+    assert api.call("POST /v1/web/link")["url"].startswith("http://127.0.0.1:4171/login?link=")
+    assert api.call("POST /v1/web/revoke")["ended"] == 0
     assert api.call("GET /v1/wait", timeout=30, peers=1)["in_sync"]
     assert not api.call("GET /v1/wait", timeout=0, peers=2)["in_sync"]
     assert api.call("GET /v1/groups")["groups"][0]["role"] == "owner"
@@ -204,6 +330,11 @@ def test_every_answer_is_described(lab):
     files = api.call("GET /v1/groups/*/files", "pics")["files"]
     assert {"file", "dir", "symlink"} == {f["kind"] for f in files} and any(f["path"] == r"odd \\ \xff" for f in files)
     assert api.call("GET /v1/groups/*/files", "pics", lines=1) == files
+    paging(api, files)
+    served = json.loads(api.call("GET /v1/openapi.json"))
+    assert served == openapi()
+    whole_openapi(served)
+    assert b"lanyard_group_in_sync" in api.call("GET /metrics")
     assert api.call("GET /v1/groups/*/wait", "pics", timeout=30)["in_sync"]
     conflicts = api.call("GET /v1/groups/*/conflicts", "pics")
     assert conflicts == api.call("GET /v1/conflicts") and len(conflicts["conflicts"]) == 1
@@ -214,6 +345,7 @@ def test_every_answer_is_described(lab):
     netlab.settle([b, a])
     versions = api.call("GET /v1/groups/*/versions", "pics", path="large")["versions"]
     assert versions[0]["size"] == 3 << 20
+    assert "large" in [v["path"] for v in api.call("GET /v1/groups/*/versions", "pics")["versions"]]
     assert api.call("POST /v1/groups/*/restore", "pics", body={"path": "large", "to": "back"})["to"] == "back"
     assert api.call("POST /v1/groups/*/verify", "pics", body={"repair": True})["rotten"] == []
     assert api.call("POST /v1/groups/*/invite", "pics", status=201, body={"expires": 60})["group"] == "pics"
@@ -254,10 +386,24 @@ def test_every_answer_is_described(lab):
     assert api.call("GET /v1/debug/dump", names=1)["groups"][0]["holds"]
     assert status["holds"][0]["files"] == status["held"] > 50 and b"pipe" in a.problems("pics")
 
+    pieces(api, lab, b)
     asking_and_deciding(api, a, b)
+    keeping_the_key(api, lab, a.agent_id())
     with open(ROUTES, encoding="utf-8") as f:
         routes = {"%s %s" % r for r in re.findall(r'ROW\((GET|POST), "([^"]+)"', f.read())}
     assert routes == set(documented()) == api.called
+
+
+def test_a_level_goes_on_behind_the_longest_path(lab):
+    a = lab.host("a")
+    deep = "/".join(["d" * 255] * 15)
+    os.makedirs(a.file(deep + "/a"))
+    trees.write(a.share, {deep + "/b": b"1"})
+    a.daemon.start("--discovery", "off")
+    a.cli("create", "pics", "--share", a.share)
+    netlab.settle([a])
+    page = Client(a).call("GET /v1/groups/*/files", "pics", path=deep, level=1)
+    assert [f["path"][-2:] for f in page["files"]] == ["/a", "/b"]
 
 
 def test_errors(lab):
@@ -271,7 +417,7 @@ def test_errors(lab):
                                       ("POST", "/v1/groups/pics/resolve", [], 400),
                                       ("POST", "/v1/groups/pics/resolve", {"path": "x", "keep": "mine"}, 404),
                                       ("POST", "/v1/groups", {"name": "pics", "share": a.path("x")}, 409),
-                                      ("POST", "/v1/join", {"token": "x" * (70 << 10)}, 413)):
+                                      ("POST", "/v1/join", {"token": "x" * (600 << 10)}, 413)):
         got, kind, text = api.ask(method, url, body)
         answer = json.loads(text)
         assert (got, kind, list(answer)) == (status, "application/json", ["error"]) and answer["error"], (url, got, text)

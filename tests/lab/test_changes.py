@@ -168,6 +168,36 @@ def bytes_read(host):
         return int(f.readline().split()[1])
 
 
+@pytest.mark.parametrize("what", ("files", "a folder"))
+def test_files_moved_into_a_folder_before_it_is_watched_are_renamed(lab, what):
+    """As `mkdir new; mv old/* new/`: no event tells where they went."""
+    def files(share):
+        trees.many(os.path.join(share, "old", "sub"), 160, 64 * KIB, 160)
+        for folder, _, names in os.walk(share):
+            for name in names:
+                os.utime(os.path.join(folder, name), (10 ** 9, 10 ** 9))
+    pair = Pair(lab, files)
+    old, new = (os.path.join(pair.a.share, name) for name in ("old/sub", "new/sub"))
+
+    def move():
+        pair.a.daemon.pause()
+        os.mkdir(os.path.dirname(new))
+        if what == "a folder":
+            os.rename(old, new)
+        else:
+            for folder, _, names in list(os.walk(old)):
+                os.mkdir(new + folder[len(old):])
+                for name in names:
+                    os.rename(os.path.join(folder, name), os.path.join(new + folder[len(old):], name))
+        pair.a.daemon.resume()
+    before = [bytes_read(h) for h in (pair.a, pair.b)]
+    _, blocks, _ = pair.cost(move)
+    mover, other = (bytes_read(h) - was for h, was in zip((pair.a, pair.b), before))
+    assert blocks == 0 and pair.b.counters()["files_renamed"] == 160
+    assert other < MIB and mover < (MIB if what == "a folder" else 12 * MIB)
+    assert pair.a.status()["held"] == pair.b.status()["held"] == 0
+
+
 @pytest.mark.parametrize("singly", (False, True))
 def test_a_moved_file_is_read_once_at_most_and_only_where_it_was_moved(lab, singly):
     """A folder's rename leaves the ctimes of its files as they were.  A file's own rename does not: it is told of at once, and read after that."""

@@ -315,10 +315,13 @@ def read_terminal(host, *args, seconds=10, until=None):
 def test_downloads_watch_draws_bars_on_a_terminal(lab):
     a, b = lab.host("a"), lab.host("b")
     netlab.form([a, b])
-    a.limit("20mbit")
+    a.limit("4mbit")
     trees.write(a.share, {"film \x1b[31m.bin": trees.noise(8 << 20)})
     netlab.until("b downloads", lambda: [d for d in b.cli("downloads")["downloads"] if d["done"] > 0], 20)
-    drawn = read_terminal(b, "downloads", "--watch", until=rb"\[C\]", seconds=20)
+    drawn = read_terminal(b, "downloads", "--watch", until=rb"\[D\][^\n]*[0-9.]+ ?[kMG]i?B/s", seconds=20)
+    a.limit("1gbit")
+    netlab.settle([a, b])
+    drawn += read_terminal(b, "downloads", "--watch", until=rb"\[C\]", seconds=20)
     assert b"\x1b[3" in drawn
     drawn = re.sub(rb"\x1b\[[0-9;]*[A-Za-z]", b"", drawn)
     assert re.search(rb"\[D\] .*film", drawn) and re.search(rb"\d+ ?%", drawn) and re.search(rb"\[C\] .*film", drawn)
@@ -348,3 +351,30 @@ def test_the_documents_list_every_command(lab):
         name = row.split()[0]
         assert row in readme, row
         assert any(re.search(r"(^|[ ,.])%s\b" % name, head) and all(o in head for o in re.findall("--[a-z-]+", row)) for head in heads), row
+
+
+@pytest.mark.plain
+def test_help_explains_every_option(lab):
+    """Each command has an example that begins with it, and each of its options a line of its own."""
+    a = lab.host("a")
+    rows = re.findall(r"^  ([a-z].*?)  ", a.lanyard("help").out.decode(), re.M)
+    for row in rows:
+        name = row.split()[0]
+        said = a.lanyard(name, "--help").out.decode()
+        for option in re.findall("--[a-z-]+", row):
+            assert re.search(r"^  %s\b.*  \S" % option, said, re.M), (name, option)
+        for line in re.findall(r"^  lanyard .*", said, re.M):
+            assert re.match(r"  lanyard (--json )?%s\b" % name, line), line
+        assert name in ("version", "help") or "\nexample" in said, name
+    assert a.lanyard("help", "join").out == a.lanyard("join", "--help").out
+
+
+def test_mistakes_are_answered_with_what_was_meant(lab):
+    a = lab.host("a")
+    for typed, meant in (("statsu", "status"), ("memebers", "members"), ("conficts", "conflicts"), ("gte", "get")):
+        got = a.lanyard(typed)
+        assert got.code == 2 and "did you mean '%s'?" % meant in got.err
+    for typed in ("xyzzy", "x", "a" * 200):
+        assert "did you mean" not in a.lanyard(typed).err
+    got = a.lanyard("join", "lanyard1-abcdef")
+    assert got.code == 2 and "--invite -" in got.err

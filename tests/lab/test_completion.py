@@ -11,6 +11,8 @@ import agents
 import netlab
 from netlab import trees
 
+pytestmark = pytest.mark.plain
+
 FOLDER = os.path.join(netlab.ROOT, "packaging", "completion")
 # What commands and options take one of, after options that take a value.
 WORDS = {"lanyard mode pics o": "on-demand", "lanyard role pics x r": "reader", "lanyard accept pics x --role o": "owner",

@@ -10,6 +10,8 @@ import pytest
 import netlab
 from netlab import trees
 
+pytestmark = pytest.mark.plain
+
 CROWD = int(os.environ.get("LANYARD_CROWD", "48"))
 CHOSEN, MESH = 8, 24  # sync/peer/graph.h
 MOST = 4 * CHOSEN  # connections that a member of a crowd has at rest: twice the average

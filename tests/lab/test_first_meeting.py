@@ -12,15 +12,40 @@ PER_FILE = 4  # bytes in each direction, where all is equal
 FIXED = 64 << 10
 
 
+def database(host):
+    """The index of a host, to be read, whether its agent runs or not."""
+    at = os.path.join(host.home, "groups")
+    return sqlite3.connect("file:%s?mode=ro" % os.path.join(at, os.listdir(at)[0], "index.db"), uri=True)
+
+
+def unwritten(host):
+    """How many rows hold what a meeting has joined and rows do not say yet."""
+    db = database(host)
+    found = db.execute("SELECT count(*) FROM joins").fetchone()[0]
+    db.close()
+    return found
+
+
+def written(host):
+    """Its agent has written into each row what the meeting made of it."""
+    netlab.until("%s has written what it has joined" % host.name, lambda: unwritten(host) == 0, 30)
+
+
 def rows(host):
     """{path: what the index says of it, version included} of a host whose agent does not run."""
-    at = os.path.join(host.home, "groups")
-    path = os.path.join(at, os.listdir(at)[0], "index.db")
-    db = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
+    db = database(host)
     found = db.execute("SELECT key, kind, deleted, mode, mtime_ns, size, root, target, version, base, mode_base, modified_by"
                        " FROM files WHERE deleted = 0").fetchall()
     db.close()
     return {row[0]: row[1:] for row in found}
+
+
+def renumbered(host):
+    """How many numbers of the index, of a host whose agent does not run, are no row's any more."""
+    db = database(host)
+    least, most, count = db.execute("SELECT min(seq), max(seq), count(*) FROM files").fetchone()
+    db.close()
+    return most - least + 1 - count
 
 
 def seeded(lab, count=COUNT, differ=lambda share: None):
@@ -34,8 +59,8 @@ def seeded(lab, count=COUNT, differ=lambda share: None):
     return a, b
 
 
-def meet(a, b, timeout=90):
-    """They meet for the first time; what each sent from then until both are in sync."""
+def begin(a, b, timeout=90):
+    """They meet for the first time; what each had sent before."""
     for host in (a, b):
         host.daemon.start(*netlab.start_flags(host, [a, b], "off"))
     a.cli("create", "pics", "--share", a.share)
@@ -45,13 +70,21 @@ def meet(a, b, timeout=90):
     b.cli("join", "--invite", token, "--share", b.share)
     for host in (a, b):
         host.wait_peers(1)
+    return before
+
+
+def meet(a, b, timeout=90):
+    """The same until both are in sync; what each sent from then on."""
+    before = begin(a, b, timeout)
     netlab.settle([a, b], timeout=timeout)
     return [h.tx() - n for h, n in zip((a, b), before)]
 
 
 def same_rows(a, b):
     for host in (a, b):
-        host.daemon.stop()
+        if host.daemon.running():
+            written(host)
+            host.daemon.stop()
     at_a, at_b = rows(a), rows(b)
     assert at_a == at_b
     return at_a
@@ -66,6 +99,26 @@ def test_equal_trees_cost_little_and_end_with_the_same_versions(lab):
     found = same_rows(a, b)
     assert len(found) > COUNT
     assert all(len(row[7]) == 2 * 16 for row in found.values())  # two writers each
+    for host in (a, b):  # nobody else had to hear of that
+        assert renumbered(host) < COUNT // 10
+
+
+def test_an_agent_that_is_killed_while_rows_are_joined_goes_on(lab):
+    a, b = seeded(lab)
+    begin(a, b)
+    netlab.until("b has joined some", lambda: unwritten(b) > 0, 60)
+    b.daemon.kill9()
+    b.daemon.start()
+    for host in (a, b):
+        host.wait_peers(1)
+    netlab.settle([a, b], timeout=90)
+    # A change is made on what was joined: there is no conflict.
+    for host, i in ((a, 1), (b, 2)):
+        with open(os.path.join(os.fsdecode(host.share), "d000", "f%06d" % i), "ab") as f:
+            f.write(b"more")
+    netlab.settle([a, b], timeout=90)
+    found = same_rows(a, b)
+    assert not [key for key in found if b"conflict" in key]
 
 
 def test_what_differs_travels_as_records(lab):
@@ -139,6 +192,28 @@ def test_a_third_member_comes_to_the_same(lab):
     c.daemon.stop()
     at_c = rows(c)
     assert same_rows(a, b) == at_c
+
+
+def test_who_was_told_before_hears_what_the_first_two_come_to(lab):
+    a, b = seeded(lab)
+    c = lab.host("c")
+    for host in (a, c):
+        host.daemon.start(*netlab.start_flags(host, [a, b, c], "off"))
+    a.cli("create", "pics", "--share", a.share)
+    c.cli("join", "--invite", a.invite("pics"), "--share", c.share)
+    netlab.settle([a, c], timeout=90, peers=[1, 1])
+    token = a.invite("pics")
+    c.daemon.stop()
+    b.daemon.start(*netlab.start_flags(b, [a], "off"))
+    b.cli("join", "--invite", token, "--share", b.share)
+    for host in (a, b):
+        host.wait_peers(1)
+    netlab.settle([a, b], timeout=90)
+    # c never sees b, and has what came of their meeting from a.
+    b.daemon.stop()
+    c.daemon.start()
+    netlab.settle([a, c], timeout=90, peers=[1, 1])
+    assert all(len(row[7]) == 2 * 16 for row in same_rows(a, c).values())
 
 
 def test_few_files_are_told_as_ever(lab):

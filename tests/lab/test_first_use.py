@@ -2,8 +2,12 @@
 import os
 import re
 
+import pytest
+
 import agents
 import netlab
+
+pytestmark = pytest.mark.plain
 
 SESSION = os.path.join(netlab.ROOT, "docs", "first-use.md")
 PROMPT = re.compile(r"(alpha|beta|gamma)\$ (.*)\n")

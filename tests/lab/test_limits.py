@@ -1,9 +1,13 @@
 """Limits of the settings file: speed and memory, for good and until the next reload."""
 import time
 
+import pytest
+
 import netlab
 import trees
 from test_config import write
+
+pytestmark = pytest.mark.plain
 
 RATE = 4_000_000
 SIZE = 12_000_000

@@ -251,3 +251,25 @@ def test_what_was_half_fetched_and_is_not_wanted_any_more_goes_with_a_restart(la
     b.daemon.start()
     b.wait_sync(peers=1)
     until("the part is gone", lambda: os.listdir(parts) == [])
+
+
+def test_damaged_choices_are_not_shown_as_a_mirror(lab):
+    """Nothing comes, and status and mode say why, until the file is mended."""
+    a, d = mixed(lab, {"one": b"1", "two": b"2"}, mirrors="a", demand="d", chosen=["one"])
+    path = os.path.join(d.share, ".lanyard", "choices")
+    with open(path, encoding="ascii") as f:
+        text = f.read()
+    d.daemon.stop()
+    trees.write(d.share, {".lanyard/choices": text.replace("end\n", "").encode()})
+    d.daemon.start()
+    until("the damage is told", lambda: "damaged" in (d.status()["error"] or ""), 10)
+    assert d.status()["mode"] is None and d.cli("groups")["groups"][0]["mode"] is None
+    said = d.lanyard("mode", "pics")
+    assert said.code == 1 and "status" in said.err
+    assert here(d) == {b"one"}
+    trees.write(d.share, {".lanyard/choices": text.encode()})
+    d.daemon.stop()
+    d.daemon.start()
+    d.wait_peers(1)
+    d.wait_sync()
+    assert d.status()["mode"] == "on-demand" and here(d) == {b"one"}

@@ -14,7 +14,7 @@ import round as rounds  # noqa: E402
 import script as scripts  # noqa: E402
 from ledger import Ledger  # noqa: E402
 from netlab import trees  # noqa: E402
-from thing import COPY, Lanyard, OnDemand  # noqa: E402
+from thing import COPY, Lanyard, OnDemand, Sealed  # noqa: E402
 
 LENGTH = 80
 
@@ -32,6 +32,14 @@ def test_everything_that_is_seen_can_be_explained(seed):
 def test_everything_can_be_explained_where_two_members_keep_what_they_chose(seed):
     said = []
     one = rounds.play(OnDemand, scripts.make(seed, LENGTH, choices=True), lambda r: said.append(r.report()))
+    assert not one.complaints, said[0]
+
+
+@pytest.mark.slow
+@pytest.mark.seconds(240)
+def test_everything_can_be_explained_where_two_members_meet_through_a_vault_alone():
+    said = []
+    one = rounds.play(Sealed, scripts.make(1, LENGTH, hosts=3, vault=True), lambda r: said.append(r.report()))
     assert not one.complaints, said[0]
 
 

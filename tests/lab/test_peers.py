@@ -7,6 +7,8 @@ import pytest
 import netlab
 from netlab import trees
 
+pytestmark = pytest.mark.plain
+
 DEAD = 15.0     # seconds until a silent peer is dropped
 RETURN = 3.0    # until a returning one is connected, from its being announced
 SLACK = 1.0     # for the test's own steps

@@ -2,8 +2,12 @@
 import os
 import time
 
+import pytest
+
 import netlab
 from netlab import trees
+
+pytestmark = pytest.mark.plain
 
 PING_BYTES = 2000  # a second, for three agents: pings and their acknowledgements
 

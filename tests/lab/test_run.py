@@ -8,9 +8,13 @@ import shutil
 import termios
 import time
 
+import pytest
+
 import agents
 import netlab
 from netlab import trees
+
+pytestmark = pytest.mark.plain
 
 LINE = re.compile(rb"^make run INVITE=(lanyard1-[A-Za-z0-9_-]+)\r?$", re.M)
 SHARING = rb"Sharing"

@@ -6,6 +6,8 @@ import subprocess
 import netlab
 import pytest
 
+pytestmark = pytest.mark.plain
+
 
 @pytest.fixture
 def tree(tmp_path):

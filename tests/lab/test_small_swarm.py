@@ -8,6 +8,8 @@ import netlab
 from netlab import trees
 from roles import agree, members, newcomer
 
+pytestmark = pytest.mark.plain
+
 SIZE = 4096
 
 
@@ -41,7 +43,8 @@ def test_the_maker_sends_about_one_copy(lab):
     netlab.settle(hosts, timeout=120)
     sent = {h: (h.tx() - before[h]) / (3000 * SIZE) for h in hosts}
     print({h.name: round(n, 3) for h, n in sent.items()})
-    assert sent[a] < 1.3
+    # Without carriers it is 4. A slow build on a busy machine stands still for longer than one waits for a carrier.
+    assert sent[a] < (1.3 if netlab.FACTOR == 1 else 2)
     assert sum(sent.values()) < 5  # each of four got each file once, and the records
     assert sum(sent[h] > 0.1 for h in others) >= 2
     # Who has waited in vain for the one that carries a file asks for it; how long one waits goes by the carrier's pace. A machine that

@@ -1,5 +1,6 @@
 """What a peer's change replaces or deletes is kept, comes back, and is bounded; conflicts are listed and settled (P2)."""
 import os
+import re
 import shutil
 import time
 
@@ -42,6 +43,30 @@ def settings(host, *lines):
         f.write("[agent]\n" + "".join(line + "\n" for line in lines))
 
 
+def test_everything_that_is_kept_is_listed(lab):
+    """Also what a path that is gone had, and what resolve put away: under the path that it was a copy of."""
+    a, b = lab.host("a"), lab.host("b")
+    netlab.form([a, b])
+    assert b.lanyard("versions", "pics").code == 1
+    trees.write(a.share, {"d/doc.txt": b"one", "gone": b"1", "both": b"0"})
+    netlab.settle([a, b])
+    trees.write(a.share, {"d/doc.txt": b"two"})
+    os.unlink(a.file("gone"))
+    netlab.settle([a, b])
+    netlab.apart(a, b, lambda: trees.write(a.share, {"both": b"mine"}), lambda: trees.write(b.share, {"both": b"theirs"}))
+    b.cli("resolve", "pics", "both", "--keep", "mine")
+    netlab.settle([b, a])
+    everything = b.cli("versions", "pics")
+    found = {v["path"]: v for v in everything["versions"]}
+    assert not everything["more"] and {"d/doc.txt", "gone", "both"} <= set(found)
+    for path, v in found.items():
+        assert v["version"] in [w["version"] for w in versions(b, path)] and v["name"] == path.split("/")[-1]
+    plain = b.lanyard("versions", "pics").out.decode()
+    assert re.search(r"^%s .*d/doc.txt$" % found["d/doc.txt"]["version"], plain, re.M)
+    b.cli("restore", "pics", "gone")
+    assert open(b.file("gone"), "rb").read() == b"1"
+
+
 def test_what_a_peer_replaces_is_kept_and_its_own_writer_keeps_nothing(lab):
     big = trees.noise(3 * MIB, 1)
     a, b = pair(lab, {"doc.txt": b"one", "d/film.bin": big})
@@ -52,7 +77,7 @@ def test_what_a_peer_replaces_is_kept_and_its_own_writer_keeps_nothing(lab):
     assert one["size"] == 3 and one["kind"] == "file"
     assert len(versions(b, "d/film.bin")) == 1 and versions(b, "nothing") == []
     plain = b.lanyard("versions", "pics", "doc.txt")
-    assert plain.code == 0 and one["version"].encode() in plain.out
+    assert plain.code == 0 and one["version"].encode() in plain.out and b" \n" not in plain.out
     assert b.lanyard("versions", "pics", "nothing").code == 1
     assert b.lanyard("versions", "pics", "../x").code == 1
 

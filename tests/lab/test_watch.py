@@ -136,7 +136,7 @@ def test_a_file_that_keeps_growing_arrives_when_its_writer_closes_it(lab):
     assert writer.stdout.readline() == b"open\n"
     # Its neighbours are not held up.
     trees.write(a.share, {"neighbour": b"1"})
-    netlab.until("the neighbour came", lambda: os.path.exists(b.file("neighbour")), 3)
+    netlab.until("the neighbour came", lambda: os.path.exists(b.file("neighbour")), at_most=3)
     assert writer.wait(30) == 0
     closed = time.monotonic()
     whole = a.read("log")
@@ -175,6 +175,7 @@ def test_a_big_copy_into_the_share_is_not_sent_half_done(lab):
     assert trees.digest(b.file("film")) == trees.digest(a.path("film"))
 
 
+@pytest.mark.plain
 def test_a_drop_is_visible_quickly(lab):
     """Not a measurement (that is the bench): only that nothing polls."""
     a, b = pair(lab)

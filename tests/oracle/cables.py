@@ -16,6 +16,11 @@ class Cables:
         self.blocked, self.unplugged, self.dead = set(), set(), set()
         self.rule()
 
+    def part(self, apart):
+        """From now on these are never joined."""
+        self.apart = apart
+        self.rule()
+
     def rule(self):
         """Rewrite the table of who does not hear whom."""
         never = self.apart | {(j, i) for i, j in self.apart}

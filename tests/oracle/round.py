@@ -24,7 +24,7 @@ class Round:
         self.thing = kind(self.hosts, script.apart)
         self.ledger = Ledger(self.thing.base)
         self.locks = [threading.Lock() for _ in self.hosts]
-        self.cables = Cables(self.hosts, script.apart)
+        self.cables = Cables(self.hosts, set() if kind.meets_first else script.apart)
         self.users = Users(script.seed, self.hosts, self.ledger, self.locks, self.thing.is_own)
         self.frozen, self.paused, self.aside, self.doubled = set(), set(), [], []
         self.complaints, self.reader, self.numbers, self.version = [], None, {}, None
@@ -33,6 +33,7 @@ class Round:
     def run(self):
         """Play, mend, judge; the complaints are in self.complaints."""
         self.thing.form()
+        self.cables.part(self.script.apart)
         self.version = self.thing.version()
         with Reader(self.hosts, self.ledger, self.locks, self.thing.is_own) as self.reader:
             try:
@@ -62,7 +63,7 @@ class Round:
             time.sleep(step.wait)
             if step.verb in blows:
                 getattr(self, step.verb)(step.host, **step.a)
-            else:
+            elif self.thing.has_users(self.hosts[step.host]):
                 self.users.play(step)
             if step.number % LOOK_EVERY == LOOK_EVERY - 1:
                 self.look()

@@ -21,7 +21,7 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lab")]
 import netlab  # noqa: E402
 import round as rounds  # noqa: E402
 import script as scripts  # noqa: E402
-from thing import Lanyard, OnDemand  # noqa: E402
+from thing import Lanyard, OnDemand, Sealed  # noqa: E402
 
 LENGTH = 120
 
@@ -30,7 +30,7 @@ def thing(name):
     if name == "syncthing":
         from syncthing import Syncthing
         return Syncthing
-    return OnDemand if name == "on-demand" else Lanyard
+    return {"on-demand": OnDemand, "vault": Sealed, "lanyard": Lanyard}[name]
 
 
 def numbers(text):
@@ -50,8 +50,8 @@ def options():
     ask.add_argument("--hosts", type=int, help="3 to 5 are drawn otherwise")
     ask.add_argument("--only", type=numbers, help="steps to play, the others are left out")
     ask.add_argument("--without", default="", help="deeds and blows to leave out: tofile,tofolder,link")
-    ask.add_argument("--on", default="lanyard", choices=("lanyard", "on-demand", "syncthing"),
-                     help="on-demand: lanyard, two of whose members keep only what they chose")
+    ask.add_argument("--on", default="lanyard", choices=("lanyard", "on-demand", "vault", "syncthing"),
+                     help="on-demand: lanyard, two of whose members keep only what they chose; vault: a sealed group, the last host a vault")
     ask.add_argument("--go-on", action="store_true", help="count failures and go on")
     ask.add_argument("--json", help="append a line for each round to this file")
     ask.add_argument("--show", action="store_true", help="print the story of all")
@@ -60,7 +60,7 @@ def options():
 
 
 def play_one(o, seed):
-    script = scripts.make(seed, o.length, o.hosts, o.on == "on-demand")
+    script = scripts.make(seed, o.length, o.hosts, o.on == "on-demand", o.on == "vault")
     if o.only:
         script = scripts.only(script, o.only)
     script = scripts.without(script, o.without.split(","))

@@ -4,6 +4,7 @@ So a seed is the same script over any thing that is driven, and any part of it c
 what it is about (a file to delete) is seen only when it is played.
 """
 import collections
+import itertools
 import os
 import random
 
@@ -50,8 +51,9 @@ def _drawer(rng, hosts):
     }
 
 
-def make(seed, length, hosts=None, choices=False):
-    """The script of a seed; hosts is 3 to 5, drawn as well when not given.  choices: users also choose what is kept."""
+def make(seed, length, hosts=None, choices=False, vault=False):
+    """The script of a seed; hosts is 3 to 5, drawn as well when not given.  choices: users also choose what is kept.  vault: the last host is
+    one, and of every other seed the others meet through it alone."""
     rng = random.Random(seed)
     drawn = rng.choice((3, 3, 4, 5))
     hosts = hosts or drawn
@@ -61,6 +63,8 @@ def make(seed, length, hosts=None, choices=False):
         apart = {(i, j) for i in range(hosts) for j in range(i + 2, hosts)}
     if choices:
         apart = set()  # no content comes past a member that does not keep it
+    if vault:
+        apart = set(itertools.combinations(range(hosts - 1), 2)) if seed % 2 else set()
     blows = rng.choice(SORTS)
     weights = {**{v: w for v, (w, _) in DEEDS.items()}, **{v: BLOWS[v][0] for v in blows}}
     if choices:

@@ -29,6 +29,7 @@ class Ended(Exception):
 class Thing:
     name = ""
     exact = True  # symlinks' times are kept as well
+    meets_first = False  # those that are apart are so only once it is formed
 
     def __init__(self, hosts, apart):
         """apart: pairs of indices that never talk directly."""
@@ -86,6 +87,10 @@ class Thing:
         """Folders in which replaced and deleted files are kept."""
         return []
 
+    def has_users(self, host):
+        """Whether it has plain files, which users change."""
+        return True
+
     def chooses(self, host):
         """Whether this one keeps only what its user chose."""
         return False
@@ -124,7 +129,7 @@ class Thing:
         return found
 
     def alike(self):
-        pictures = [self.picture(h) for h in self.hosts]
+        pictures = [self.picture(h) for h in self.hosts if self.has_users(h)]
         return all(p == pictures[0] for p in pictures)
 
     def kept(self):
@@ -303,3 +308,28 @@ class OnDemand(Lanyard):
             return whole
         listed = {os.fsdecode(p): f for p, f in host.files(GROUP).items()}
         return {p: e for p, e in whole.items() if p in found or p not in listed or listed[p]["wanted"]}
+
+
+class Sealed(Lanyard):
+    """lanyard, in a sealed group whose last host is a vault.  Members that are apart meet through it alone."""
+
+    meets_first = True
+
+    def has_users(self, host):
+        return host is not self.hosts[-1]
+
+    def form(self):
+        for host in self.hosts:
+            host.daemon.start(*netlab.start_flags(host, self.hosts, "off"), "--log-level", "debug")
+        first, *others, vault = self.hosts
+        first.cli("create", GROUP, "--share", first.share, "--sealed")
+        token = first.invite(GROUP)
+        for host in others:
+            host.cli("join", "--invite", token, "--share", host.share)
+        vault.cli("join", "--invite", first.invite(GROUP, "--role", "vault"), "--share", vault.share)
+        for host in self.hosts:
+            host.wait_peers(len(self.hosts) - 1, 60)
+        self.settle(60)
+
+    def kept_of(self, host, whole, found):
+        return whole if self.has_users(host) else found

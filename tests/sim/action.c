@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "tests/sim/action_internal.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/secrets.h"
 #include "tests/sim/sim.h"
 
 enum {
@@ -72,10 +73,11 @@ char *act_path(struct act *a, bool folder)
 	const char *under = sim_chance(&a->luck, 60) ? act_any(a, S_IFDIR) : NULL;
 	const char *name =
 		folder && sim_chance(&a->luck, 80) ? dirs[sim_below(&a->luck, 2)] : files[sim_below(&a->luck, 4)];
+	const char *secret = hosts_have_vaults() ? SECRET_NAME : "";
 
 	if (under && depth(under) < DEPTH_MAX)
-		return mem_printf("%s/%s", under, name);
-	return mem_strdup(name);
+		return mem_printf("%s/%s%s", under, secret, name);
+	return mem_printf("%s%s", secret, name);
 }
 
 /* --- small steps --- */
@@ -459,15 +461,15 @@ void action_do(struct host *h, enum action_kind kind, uint64_t luck, const char 
 {
 	struct act a = { .h = h, .luck = luck, .path = path };
 	static void (*const actions[])(struct act * a) = {
-		[ACTION_WRITE] = do_write,         [ACTION_APPEND] = do_append,   [ACTION_TRUNCATE] = do_truncate,
-		[ACTION_REPLACE] = do_replace,     [ACTION_DELETE] = do_delete,   [ACTION_MKDIR] = do_mkdir,
-		[ACTION_MOVE] = do_move,           [ACTION_COPY] = do_copy,       [ACTION_CHMOD] = do_chmod,
-		[ACTION_TOUCH] = do_touch,         [ACTION_SYMLINK] = do_symlink, [ACTION_EDITOR] = do_edit,
-		[ACTION_SWAP_KIND] = do_swap_kind, [ACTION_PATCH] = action_patch, [ACTION_SPARSE] = action_sparse,
-		[ACTION_LARGE] = action_large,     [ACTION_SAVE] = action_save,   [ACTION_RESTORE] = action_restore,
-		[ACTION_RESOLVE] = action_resolve, [ACTION_HIDE] = action_hide,   [ACTION_ODD_TIME] = action_odd_time,
-		[ACTION_LINK] = action_link,       [ACTION_VAST] = action_vast,   [ACTION_FLOCK] = action_flock,
-		[ACTION_SLOW] = action_slow,
+		[ACTION_WRITE] = do_write,         [ACTION_APPEND] = do_append,     [ACTION_TRUNCATE] = do_truncate,
+		[ACTION_REPLACE] = do_replace,     [ACTION_DELETE] = do_delete,     [ACTION_MKDIR] = do_mkdir,
+		[ACTION_MOVE] = do_move,           [ACTION_COPY] = do_copy,         [ACTION_CHMOD] = do_chmod,
+		[ACTION_TOUCH] = do_touch,         [ACTION_SYMLINK] = do_symlink,   [ACTION_EDITOR] = do_edit,
+		[ACTION_SWAP_KIND] = do_swap_kind, [ACTION_PATCH] = action_patch,   [ACTION_SPARSE] = action_sparse,
+		[ACTION_LARGE] = action_large,     [ACTION_SAVE] = action_save,     [ACTION_RESTORE] = action_restore,
+		[ACTION_RESOLVE] = action_resolve, [ACTION_HIDE] = action_hide,     [ACTION_ODD_TIME] = action_odd_time,
+		[ACTION_LINK] = action_link,       [ACTION_VAST] = action_vast,     [ACTION_FLOCK] = action_flock,
+		[ACTION_SLOW] = action_slow,       [ACTION_GATHER] = action_gather,
 	};
 
 	tree_read(&a.tree, h->share, "");

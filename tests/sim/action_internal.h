@@ -49,5 +49,6 @@ void action_slow(struct act *a);
 void action_hide(struct act *a);
 void action_odd_time(struct act *a);
 void action_link(struct act *a);
+void action_gather(struct act *a);
 
 #endif

@@ -1,6 +1,8 @@
 /* Odd actions, which only few programs or users do: see script.h. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -9,6 +11,7 @@
 #include "tests/sim/action_internal.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/tally.h"
 
 /* A write after which only the ctime differs. If the kernel's clock for files has not ticked since, sets the time
  * again until it has: nobody could notice otherwise, and the simulator asks for nothing impossible. */
@@ -102,4 +105,47 @@ void action_link(struct act *a)
 	free(t);
 	free(f);
 	free(to);
+}
+
+/* Moves what is in a folder (NULL: at the top) into `to`. No event says where it went. */
+static void gather(const struct act *a, const char *from, const char *to)
+{
+	size_t n = from ? strlen(from) + 1 : 0;
+
+	for (size_t i = 0; i < a->tree.n; i++) {
+		const char *path = a->tree.leaves[i].path;
+		char *f, *into, *t;
+
+		if (n > 0 && (strncmp(path, from, n - 1) != 0 || path[n - 1] != '/'))
+			continue;
+		if (strchr(path + n, '/'))
+			continue;
+		f = act_full(a, path);
+		into = mem_printf("%s/%s", to, path + n);
+		t = act_full(a, into);
+		/* Not a folder that the new one is in. */
+		if (rename(f, t) == 0) {
+			tally_add(TALLY_GATHERED);
+			act_say(a, "gathers", path);
+			sim_watch_change(a->h->number, SIM_GONE, path);
+		}
+		free(f);
+		free(into);
+		free(t);
+	}
+}
+
+/* As `mkdir new; mv old/... new/`, faster than the new folder can be watched. */
+void action_gather(struct act *a)
+{
+	const char *from = sim_chance(&a->luck, 60) ? act_any(a, S_IFDIR) : NULL;
+	char *to = act_path(a, true), *t = act_full(a, to);
+
+	if (mkdir(t, 0755) == 0) {
+		act_say(a, "makes folder", to);
+		sim_watch_change(a->h->number, SIM_MKDIR, to);
+		gather(a, from, to);
+	}
+	free(to);
+	free(t);
 }

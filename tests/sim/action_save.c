@@ -247,7 +247,7 @@ void action_resolve(struct act *a)
 		if (!of)
 			continue;
 		oracle_loses(a->h, way == 0 ? copy : of);
-		if ((way == 0 ? version_store_retire(root, copy) : version_store_replace(root, copy, of)) == 0) {
+		if ((way == 0 ? version_store_retire(root, copy, of) : version_store_replace(root, copy, of)) == 0) {
 			tally_add(TALLY_RESOLVED);
 			act_say(a, "resolves", copy);
 			sim_watch_change(a->h->number, SIM_GONE, copy);

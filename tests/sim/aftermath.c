@@ -23,6 +23,7 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/tally.h"
 #include "tests/sim/tree.h"
+#include "tests/sim/vaults.h"
 
 enum {
 	HARM_PERCENT = 30,
@@ -45,7 +46,7 @@ static struct host *any_member(uint64_t *luck, const struct host *but)
 	for (;;) {
 		struct host *h = &hosts_all[sim_below(luck, (uint64_t)hosts_n)];
 
-		if (h->place == HOST_MEMBER && h != but)
+		if (h->place == HOST_MEMBER && !h->vault && h != but)
 			return h;
 	}
 }
@@ -451,11 +452,11 @@ char *aftermath(const struct script *s)
 	if (!why && s->era > 3)
 		why = aftermath_choices(s, &luck);
 	/* Changes without a hint are found one by one, by full scans. */
-	if (!why && s->loss == 0 && hosts_members() > 1 && sim_chance(&luck, EMPTY_PERCENT))
+	if (!why && s->loss == 0 && hosts_plain() > 1 && sim_chance(&luck, EMPTY_PERCENT))
 		why = empty(s, &luck);
-	if (!why && s->loss == 0 && hosts_members() > 1 && sim_chance(&luck, OVERWRITE_PERCENT))
+	if (!why && s->loss == 0 && hosts_plain() > 1 && sim_chance(&luck, OVERWRITE_PERCENT))
 		why = overwrite(s, &luck);
-	if (!why && hosts_members() > 1 && sim_chance(&luck, RESUME_PERCENT))
+	if (!why && hosts_plain() > 1 && sim_chance(&luck, RESUME_PERCENT))
 		why = resume(&luck);
 	if (!why && sim_chance(&luck, STOP_PERCENT))
 		why = stop(&luck);

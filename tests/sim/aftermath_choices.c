@@ -166,7 +166,7 @@ static char *nothing_aside(void)
 	for (int i = 0; i < hosts_n && !why; i++) {
 		struct index *index = hosts_all[i].engine ? hosts_all[i].engine->index : NULL;
 
-		if (hosts_all[i].place == HOST_MEMBER && index)
+		if (hosts_all[i].place == HOST_MEMBER && !hosts_all[i].vault && index)
 			index_asides(index, "", "", 1, keep_path, &kept);
 		if (kept)
 			why = mem_printf("host %d keeps %s to itself although everything is shared", i, kept);
@@ -182,7 +182,7 @@ static char *share_all(uint64_t *luck)
 	for (int i = 0; i < hosts_n; i++) {
 		struct host *h = &hosts_all[i];
 
-		if (h->place != HOST_MEMBER)
+		if (h->place != HOST_MEMBER || h->vault)
 			continue;
 		choose_now(h, CHOICE_MIRROR, "");
 		for (int n = 0; n < UNSHARED_MAX && (path = host_any_unshared(h, luck)); n++) {

@@ -23,6 +23,7 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/tally.h"
 #include "tests/sim/touch.h"
+#include "tests/sim/vaults.h"
 
 enum class { OPEN, CREATE, READ, WRITE, SYNC, NAME, UNLINK, META, LOOK, CLASSES };
 
@@ -371,12 +372,26 @@ PLAIN(ftruncate, WRITE, false, fd, (int fd, off_t n), (fd, n))
 PLAIN(ftruncate64, WRITE, true, fd, (int fd, off64_t n), (fd, n))
 PLAIN(fsync, SYNC, false, fd, (int fd), (fd))
 PLAIN(fdatasync, SYNC, true, fd, (int fd), (fd))
-PLAIN(syncfs, SYNC, false, fd, (int fd), (fd))
+
+int syncfs(int fd)
+{
+	REAL(int, syncfs, int);
+	touch_fd("syncfs", fd);
+	return refuses(SYNC, false) ? -1 : vault_synced(real(fd));
+}
+
 PLAIN(mkdirat, NAME, false, fd, (int fd, const char *path, mode_t mode), (fd, path, mode))
 PLAIN(symlinkat, NAME, false, fd, (const char *to, int fd, const char *path), (to, fd, path))
 GUARDED(linkat, NAME, a, lacks_it(FAULT_NO_LINKS, EPERM) || too_long(to),
         (int a, const char *from, int b, const char *to, int flags), (a, from, b, to, flags))
-GUARDED(renameat, NAME, a, too_long(to), (int a, const char *from, int b, const char *to), (a, from, b, to))
+
+int renameat(int a, const char *from, int b, const char *to)
+{
+	REAL(int, renameat, int, const char *, int, const char *);
+	touch_fd("renameat", a);
+	return too_long(to) || refuses(NAME, false) ? -1 : vault_named(b, to, real(a, from, b, to));
+}
+
 GUARDED(renameat2, NAME, a, (flags != 0 && lacks_it(FAULT_NO_FLAGS, EINVAL)) || too_long(to),
         (int a, const char *from, int b, const char *to, unsigned flags), (a, from, b, to, flags))
 PLAIN(unlinkat, UNLINK, false, fd, (int fd, const char *path, int flags), (fd, path, flags))

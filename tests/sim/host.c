@@ -15,11 +15,13 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "sync/install/install_job.h"
+#include "sync/seal/ring.h"
 #include "sync/versions/kept_policy.h"
 #include "tests/sim/fault.h"
 #include "tests/sim/script.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/tally.h"
+#include "tests/sim/vaults.h"
 
 /* A stream of its own, so that seeds from before this choice existed do what they did; with this one, 5109 keeps no
  * versions. */
@@ -35,6 +37,9 @@ int hosts_n;
 
 static char group_hex[65];
 static bool small;             /* SCRIPT_ERA_SMALL */
+static bool have_vaults;       /* SCRIPT_ERA_VAULTS */
+static bool apart;             /* the script's */
+static uint32_t rows;          /* of the script */
 static int64_t versions_age_s; /* the same for all hosts; 0: no versions are kept */
 static void (*on_step)(struct host *h, const char *path);
 
@@ -73,6 +78,38 @@ static void write_settings(const struct host *h, const struct roster *roster)
 	close(fd);
 }
 
+static int keep_in_memory(void *arg, const struct keyring *keyring)
+{
+	(void)arg;
+	(void)keyring;
+	return 0;
+}
+
+/* As when a sealed group is founded: the first generation is in the roster, and only the founder has its keys. */
+static struct keyring *first_keys(struct roster *roster, const struct identity *founder)
+{
+	struct keyring *keyring = keyring_new(roster_group(roster));
+	struct ring *ring = ring_new(&(
+		struct ring_config){ .roster = roster, .keyring = keyring, .self = founder, .store = keep_in_memory });
+
+	if (ring_sign(ring, KEYS_UNIFORM, clock_wall_s()) < 0)
+		give_up("first keys");
+	ring_free(ring);
+	return keyring;
+}
+
+static void write_keys(const struct host *h, const struct keyring *keyring)
+{
+	int fd = open_dir(h->home);
+	char *dir = home_group_dir(), *path = mem_printf("%s/keys.bin", dir);
+
+	if (keyring_save(keyring, fd, path) != KEYRING_OK)
+		give_up("keys");
+	free(path);
+	free(dir);
+	close(fd);
+}
+
 static struct identity *make_identity(struct host *h)
 {
 	int fd = open_dir(h->home);
@@ -91,7 +128,7 @@ char *home_group_dir(void)
 }
 
 /* The others are compared with host 0. */
-static void choose_disk(struct host *h, uint64_t *luck)
+static void choose_disk(struct host *h, bool sealed, uint64_t *luck)
 {
 	static const unsigned disks[] = {
 		FAULT_NO_MODES,
@@ -107,6 +144,8 @@ static void choose_disk(struct host *h, uint64_t *luck)
 	if (h->number == 0 || !sim_chance(luck, 20))
 		return;
 	h->lacks = disks[sim_below(luck, sizeof(disks) / sizeof(disks[0]))];
+	if (sealed) /* its home is on it too, and keys that all can read are refused */
+		h->lacks &= ~(unsigned)FAULT_NO_MODES;
 	fault_lacks(h->number, h->lacks);
 	tally_add(TALLY_LOSSY);
 	sim_trace("host %d: its disk lacks %x", h->number, h->lacks);
@@ -114,13 +153,17 @@ static void choose_disk(struct host *h, uint64_t *luck)
 
 void hosts_make(const char *base, const struct script *s, uint64_t *stream)
 {
-	struct identity *ids[SIM_HOSTS];
+	struct identity *ids[SIM_HOSTS] = { NULL };
 	struct roster *roster = NULL;
+	struct keyring *keyring;
 	uint64_t luck = *stream ^ VERSIONS_SALT, disks = *stream ^ DISKS_SALT;
 
 	int n = hosts_n = s->nhosts;
 
 	small = s->era >= SCRIPT_ERA_SMALL;
+	rows = s->rows;
+	apart = s->apart;
+	have_vaults = s->vaults != 0;
 	versions_age_s = sim_chance(&luck, 30) ? 0 : KEPT_AGE_S;
 	for (int i = 0; i < n; i++) {
 		struct host *h = &hosts_all[i];
@@ -128,7 +171,7 @@ void hosts_make(const char *base, const struct script *s, uint64_t *stream)
 
 		h->number = i;
 		if (s->era > 2)
-			choose_disk(h, &disks);
+			choose_disk(h, s->sealed, &disks);
 		h->home = mem_printf("%s/home%d.0", base, i);
 		h->share = mem_printf("%s/share%d", base, i);
 		if (mkdir(h->home, 0700) || mkdir(h->share, 0755))
@@ -137,23 +180,28 @@ void hosts_make(const char *base, const struct script *s, uint64_t *stream)
 			h->skew_ns = ((int64_t)sim_below(stream, 20) - 10) * 3600 * SIM_S *
 			             (sim_chance(stream, 30) ? 8760 : 1);
 		sim_watch_blind(i, sim_chance(stream, 10));
+		h->vault = (s->vaults >> i & 1) != 0 && i < s->members;
+		tally_count(TALLY_VAULTS, h->vault);
 		ids[i] = make_identity(h);
 		h->id = *identity_id(ids[i]);
 		h->place = i < s->members ? HOST_MEMBER : HOST_OUTSIDE;
 		(void)snprintf(name, sizeof(name), "host%d", i);
 		if (i == 0)
-			roster = roster_found(ids[0], "simulated", false, false, name, clock_wall_s());
+			roster = roster_found(ids[0], "simulated", false, s->sealed, name, clock_wall_s());
 		else if (i < s->members &&
-		         roster_grant(roster, ids[0], identity_id(ids[i]),
-		                      s->readers >> i & 1 ? ROLE_READER : ROLE_MEMBER, name, clock_wall_s()))
+		         roster_grant(roster, ids[0], identity_id(ids[i]), script_role(s, i), name, clock_wall_s()))
 			give_up("grant");
 	}
 	hex_encode(group_hex, roster_group(roster)->b, 32);
+	keyring = s->sealed ? first_keys(roster, ids[0]) : NULL;
 	for (int i = 0; i < n; i++) {
 		if (i < s->members)
 			write_settings(&hosts_all[i], roster);
 		identity_free(ids[i]);
 	}
+	if (keyring != NULL)
+		write_keys(&hosts_all[0], keyring);
+	keyring_free(keyring);
 	roster_free(roster);
 }
 
@@ -192,6 +240,7 @@ static void start_in_turn(void *arg)
 	                                             /* A handful of rows is worth comparing here, but not to
 	                                              * every fourth host. */
 	                                             .ranges_min = h->number % 4 == 3 ? 1000 : 2,
+	                                             .ranges_rows = rows,
 	                                             .carry_min = small && h->number % 2 == 0 ? 1 : 0,
 	                                             .arg = h },
 	                     &why);
@@ -201,7 +250,8 @@ static void start_in_turn(void *arg)
 		                         .scrub_s = SCRUB_S,
 		                         .versions_age_s = versions_age_s,
 		                         .versions_percent = KEPT_DISK_PERCENT,
-		                         .tombstones_age_s = TOMBSTONES_S };
+		                         .tombstones_age_s = TOMBSTONES_S,
+		                         .vault_disk = h->room };
 	h->context = MEM_NEW(struct engine_context);
 	*h->context = (struct engine_context){ .loop = h->loop,
 		                               .workers = h->workers,
@@ -299,6 +349,16 @@ int hosts_members(void)
 	for (int i = 0; i < hosts_n; i++)
 		n += hosts_all[i].place == HOST_MEMBER;
 	return n;
+}
+
+bool hosts_have_vaults(void)
+{
+	return have_vaults;
+}
+
+bool hosts_apart(void)
+{
+	return apart && hosts_vaults() > 0;
 }
 
 void host_clock(struct host *h, int64_t by_ns)

@@ -25,6 +25,10 @@ struct host {
 	enum role knows;    /* its own role, as its roster last said while it ran */
 	int64_t skew_ns;
 	unsigned lacks;    /* its disk: enum fault_lack */
+	bool vault;        /* it keeps the group for others, and cannot read it, whether it has heard so or not */
+	bool was_plain;    /* of a vault: it was a member before */
+	bool harmed;       /* of a vault: what its index says is there may not be */
+	int64_t room;      /* for what it stores as a vault; 0: all of its disk */
 	bool told_by_disk; /* since then, what its disk shows may be announced: nothing else is known */
 	struct loop *loop; /* NULL: not running */
 	struct workers *workers;
@@ -58,6 +62,10 @@ void host_clock(struct host *h, int64_t by_ns);
 /* Calls fn(h) in a turn of its loop, when it runs and has an engine. */
 void host_turn(struct host *h, loop_fn *fn);
 int hosts_members(void);
+/* Members reach nothing but vaults, in this run and as long as there is one. */
+bool hosts_apart(void);
+/* The run is of SCRIPT_ERA_VAULTS or later. */
+bool hosts_have_vaults(void);
 /* The run is of SCRIPT_ERA_SMALL or later. */
 bool hosts_are_small(void);
 
@@ -68,6 +76,8 @@ bool host_join(struct host *h, enum role role);
 bool host_leave(struct host *h, bool empties);
 /* Host 0 removes it. */
 bool host_remove(struct host *h);
+/* With how many members this one is connected when nothing is wrong. */
+size_t hosts_within_reach(int host);
 /* When all is quiet: which host sees the members differently from another one, or from what is true; NULL: none.
  * The caller frees the text. */
 char *hosts_disagree_on_members(void);

@@ -14,6 +14,7 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/tally.h"
 #include "tests/sim/tree.h"
+#include "tests/sim/vaults.h"
 
 enum {
 	TORN_S = 10,     /* virtual: between two comparisons of all content */
@@ -22,6 +23,7 @@ enum {
 	AWAITED_S = 200, /* virtual: what nobody has by then never comes */
 	STEP_S = 5,
 	SILENT_S = 100, /* virtual: two slow scans of every host */
+	VAULT_LOOKS = 6,
 	/* P6: the most that may wait on one way of a connection. */
 	CONTROL_MAX = 8 << 20,
 	BULK_MAX = 24 << 20,
@@ -40,9 +42,15 @@ void judge_descriptors(int n)
 		peaks->descriptors = n;
 }
 
+/* One that is in the group, and one that also holds the plain files. */
 static const struct host *member(int i)
 {
 	return hosts_all[i].place == HOST_MEMBER ? &hosts_all[i] : NULL;
+}
+
+static const struct host *plain(int i)
+{
+	return hosts_all[i].vault ? NULL : member(i);
 }
 
 bool judge_all_in_sync(void)
@@ -73,7 +81,7 @@ static char *disk_told(void)
 		any |= hosts_all[i].lacks != 0;
 	}
 	for (int i = 0; any && i < hosts_n && !why; i++) {
-		if (!member(i) || hosts_all[i].lacks != 0)
+		if (!plain(i) || hosts_all[i].lacks != 0)
 			continue;
 		why = oracle_disk_told(&hosts_all[i]);
 		tally_add(TALLY_LOSSY_JUDGED);
@@ -86,7 +94,7 @@ char *judge_differ(void)
 	char *why = NULL;
 
 	for (int i = 1; i < hosts_n && !why; i++)
-		if (member(i) && !(why = oracle_differ(&hosts_all[0], &hosts_all[i])))
+		if (plain(i) && !(why = oracle_differ(&hosts_all[0], &hosts_all[i])))
 			why = hosts_lists_differ(&hosts_all[0], &hosts_all[i]);
 	return why;
 }
@@ -125,20 +133,21 @@ static char *torn(void)
 
 /* --- while it plays --- */
 
-/* Whether every member that says in sync must be right: each is connected to each, and hears of every change. */
+/* Whether every member that says in sync must be right: each is connected to each, and hears of every change. Through a
+ * vault it is in sync as of what that has last told. */
 static bool must_be_honest(const struct script *s)
 {
-	if (s->era == 1 || s->line || s->loss > 0 || hosts_members() < 2)
+	if (s->era == 1 || s->line || s->loss > 0 || hosts_members() < 2 || hosts_apart())
 		return false;
 	for (int i = 0; i < hosts_n; i++) {
 		struct engine_status status;
 
 		if (!member(i))
 			continue;
-		if (!host_runs(&hosts_all[i]) || !sim_watch_sees(i))
+		if (!host_runs(&hosts_all[i]) || (plain(i) && !sim_watch_sees(i)))
 			return false;
 		host_status(&hosts_all[i], &status);
-		if (!status.in_sync || status.peers + 1 != (size_t)hosts_members())
+		if (!status.in_sync || status.peers != hosts_within_reach(i))
 			return false;
 	}
 	return judge_all_in_sync();
@@ -152,6 +161,8 @@ char *judge_meanwhile(const struct script *s)
 		why = torn();
 	if (!why && sim_now() % (TORN_S * SIM_S) == 0)
 		why = disk_told();
+	if (!why)
+		why = vaults_meanwhile();
 	if (why || !must_be_honest(s))
 		return why;
 	what = judge_differ();
@@ -211,10 +222,15 @@ char *judge_converges(void)
 
 static char *stays_silent(void)
 {
-	uint64_t talk = sim_wire_talk();
+	int looks = hosts_vaults() > 0 ? VAULT_LOOKS : 1;
+	uint64_t talk;
 	char *why;
 
-	sim_run(SILENT_S * SIM_S);
+	/* What a vault need not keep any more it finds, and says, once a minute. */
+	do {
+		talk = sim_wire_talk();
+		sim_run(SILENT_S * SIM_S);
+	} while (--looks > 0 && sim_wire_talk() != talk);
 	for (int i = 0; i < 20 && !judge_all_in_sync(); i++) /* a scan may be running */
 		sim_run(SIM_S / 4);
 	why = hosts_await_lost(NULL) ? NULL : not_in_sync();
@@ -246,7 +262,7 @@ static char *unbounded(const struct script *s)
 	char *why = NULL;
 
 	for (int i = 0; i < hosts_n && !why && s->era > 1; i++) {
-		if (!member(i) || !(why = left_part(i)))
+		if (!plain(i) || !(why = left_part(i)))
 			continue;
 		free(why);
 		host_stop(&hosts_all[i]);
@@ -290,6 +306,7 @@ char *judge_end(const struct script *s)
 	char *why;
 
 	sim_run(SCAN_S * SIM_S);
+	vaults_repair();
 	why = judge_converges();
 	if (!why)
 		why = stays_silent();
@@ -299,6 +316,9 @@ char *judge_end(const struct script *s)
 		why = disk_told();
 	if (!why)
 		why = oracle_lost();
+	if (!why)
+		why = vaults_end();
+	tally_count(TALLY_APART, !why && hosts_apart() && hosts_plain() > 1);
 	if (!why)
 		why = unbounded(s);
 	count_resumed();

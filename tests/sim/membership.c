@@ -16,6 +16,7 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/tally.h"
 #include "tests/sim/tree.h"
+#include "tests/sim/vaults.h"
 
 /* Clocks here are wrong by years, and hosts judge an invite's end by them. */
 #define INVITE_S (INT64_C(50) * 365 * 86400)
@@ -67,6 +68,8 @@ bool host_join(struct host *h, enum role role)
 	tally_add(h->place == HOST_OUTSIDE ? TALLY_JOINED : TALLY_JOINED_AGAIN);
 	sim_trace("host %d joins", h->number);
 	h->place = HOST_MEMBER;
+	h->vault = role == ROLE_VAULT;
+	h->was_plain = h->vault;
 	if (host_is_reader(h) && role != ROLE_READER)
 		oracle_shared(h);
 	h->knows = role;
@@ -77,6 +80,26 @@ bool host_join(struct host *h, enum role role)
 
 /* --- leaving --- */
 
+size_t hosts_within_reach(int host)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < hosts_n; i++)
+		n += i != host && hosts_all[i].place == HOST_MEMBER &&
+		     (!hosts_apart() || hosts_all[i].vault || hosts_all[host].vault);
+	return n;
+}
+
+/* Of the members but this one: a vault that is off hears it when it is back, from any of those that meet elsewhere. */
+static size_t vaults_that_may_miss_it(int host)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < hosts_n && !hosts_apart(); i++)
+		n += i != host && hosts_all[i].place == HOST_MEMBER && hosts_all[i].vault && !host_runs(&hosts_all[i]);
+	return n;
+}
+
 /* Whether all members can hear of it: a member that is off then, and meets nobody later, cannot know for what not
  * to wait. */
 static bool is_heard(struct host *h)
@@ -84,10 +107,11 @@ static bool is_heard(struct host *h)
 	for (int i = 0; i < hosts_n; i++) {
 		struct engine_status s;
 
-		if (hosts_all[i].place != HOST_MEMBER)
+		if (hosts_all[i].place != HOST_MEMBER ||
+		    (!hosts_apart() && hosts_all[i].vault && !host_runs(&hosts_all[i])))
 			continue;
 		host_status(&hosts_all[i], &s);
-		if (s.peers + 1 != (size_t)hosts_members())
+		if (s.peers + vaults_that_may_miss_it(i) != hosts_within_reach(i))
 			return false;
 	}
 	return h->loop && h->engine;
@@ -179,6 +203,7 @@ bool host_remove(struct host *h)
 		return false;
 	sim_trace("host %d is removed", h->number);
 	tally_add(TALLY_REMOVED);
+	tally_count(TALLY_VAULT_REMOVED, h->vault);
 	h->place = HOST_REMOVED;
 	/* With an older home, no host might know of it: it would not have happened. */
 	free(owner->saved);

@@ -2,27 +2,29 @@
 """Tries the simulator itself: breaks the product on purpose, one small edit at a time, and looks whether a seed notices.
 
     tests/sim/mutants.py [--seeds 400] [--only WORDS]
+    tests/sim/mutants.py --check      only whether the edits fit their files
 
 Each edit is made in a copy of the tree, which is built there; then the fixed seeds run, and as many as asked for from 1 on,
-until one fails.  An edit that no seed notices is ALIVE: a hole in what the simulator does or checks.  Exit 1 when one is that
-is not known to be, or when the text that an edit replaces is not in its file exactly once.
+until one fails.  An edit that no seed notices is ALIVE: a hole in what the simulator does or checks.  One whose text is not in
+its file exactly once does NOT APPLY, and is left out.  Exit 1 when one does not apply, or is alive and not known to be.
 """
 import argparse
 import collections
 import os
 import re
+import resource
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("LANYARD_BUILD", "build")
-ENDLESS_S = 30  # a hundred times what a seed takes
+ENDLESS_S = 30  # of a processor, however busy the machine is: a hundred times what a seed takes
 
-# what is broken, the promise, the file, (old text, new text)..., and why it is known to stay alive, if it is
-Mutant = collections.namedtuple("Mutant", "what promise edits known", defaults=("",))
+# What is broken, the promise, the file, (old text, new text)..., and why it is known to stay alive, if it is. era: what it is is
+# there in this one only, so seeds of others cannot notice; 0: any. unit: a unit test that notices, if no seed can.
+Mutant = collections.namedtuple("Mutant", "what promise edits known era unit", defaults=("", 0, ""))
 
 
 def edit(path, old, new):
@@ -31,8 +33,9 @@ def edit(path, old, new):
 
 RECONCILE = "sync/plan/reconcile.c"
 APPLY = "sync/install/install_apply.c"
-PART = "sync/get/part.c"
+PIECES = "sync/get/part_pieces.c"
 ROW_META = "sync/local/row_meta.c"
+VAULTS = 9  # SCRIPT_ERA_VAULTS
 
 MUTANTS = (
     Mutant("of two versions theirs wins always", "P3", [
@@ -48,9 +51,9 @@ MUTANTS = (
     Mutant("a change on top of a full version is not told", "P3", [
         edit("sync/plan/record.c", "if (version_fold(&r->version, fresh) < 0)", "if (r->version.n == VERSION_MAX)")]),
     Mutant("of a conflict no copy is made", "P2", [
-        edit(APPLY, "\tif (item->conflict)\n\t\tkept = install_keep_ours(job, item, d, name);\n", "")]),
+        edit(APPLY, "\tif (item->conflict && !item->equal)\n\t\tkept = install_keep_ours(job, item, d, name);\n", "")]),
     Mutant("of a conflict nothing is kept", "P2", [
-        edit(APPLY, "\tif (item->conflict)\n\t\tkept = install_keep_ours(job, item, d, name);\n", ""),
+        edit(APPLY, "\tif (item->conflict && !item->equal)\n\t\tkept = install_keep_ours(job, item, d, name);\n", ""),
         edit(APPLY, "else if (version_store_move(&o->place, job->parts, o->swap) == 0)", "else if (unlinkat(job->parts, o->swap, 0) == 0)")]),
     Mutant("an install does not check what stands in its way", "P2", [
         edit("sync/install/install_item.c", "(ours->kind == RECORD_DIR || seen_match(&ours->seen, st) != SEEN_OTHER);", "true;"),
@@ -66,15 +69,15 @@ MUTANTS = (
         edit("sync/index/index_forget.c", "return v->n > 0;", "return false;")],
         "nobody checks that what was deleted stays away"),
     Mutant("blocks that arrive are not verified", "P1", [
-        edit(PART, "memcmp(inputs[i].digest, p->hash, SHA256_SIZE) == 0 && piece_store(job, p, p->bytes.p) < 0",
+        edit(PIECES, "memcmp(inputs[i].digest, p->hash, SHA256_SIZE) == 0 && piece_store(job, p, p->bytes.p) < 0",
              "piece_store(job, p, p->bytes.p) < 0")],
         "nobody lies there; tests/unit/test_part.c has blocks that do"),
     Mutant("blocks of local files are not verified", "P1", [
-        edit(PART, "p->from_offset) != (ssize_t)p->len || !is_right(p, buffer))", "p->from_offset) != (ssize_t)p->len)")],
+        edit(PIECES, "g.inputs[i].n > 0 && piece_store(job, &job->pieces[at + i], g.inputs[i].p) < 0",
+             "piece_store(job, &job->pieces[at + i], g.inputs[i].p) < 0")],
         "its users seldom change a large file unseen; tests/unit/test_fetch_peers.c has one that has rotted"),
     Mutant("blocks that are there are fetched again", "P8", [
-        edit(PART, "p->ok = fs_pread_full(job->part, buffer, p->len, p->offset) == (ssize_t)p->len && is_right(p, buffer);",
-             "p->ok = fs_pread_full(job->part, buffer, p->len, p->offset) < 0;")]),
+        edit(PIECES, "p->ok = g.inputs[i].n > 0;", "p->ok = false;")]),
     Mutant("records are acknowledged before they are dealt with", "P3", [
         edit("sync/peer/news_in.c", "return unstored && unstored <= t->cursor ? unstored - 1 : t->cursor;",
              "return unstored ? t->cursor : t->cursor;")]),
@@ -91,32 +94,55 @@ MUTANTS = (
         edit("sync/fetch/drop_job.c", "index_drop(f->c.index, d->path) < 0", "index_leaving_put(f->c.index, d->path, false) < 0")]),
     Mutant("the last copy is dropped", "P2", [
         edit("sync/fetch/drop.c", "if (d->even_if_last || d->behind ||", "if (d != NULL || d->behind ||")]),
+    Mutant("an empty folder that an older index has is told as deleted", "P2", [
+        edit("sync/local/gone.c", "(row->kind != RECORD_DIR || own_knows_nothing(l, row))", "row->kind != RECORD_DIR")]),
+    Mutant("what a carrier does not bring has no end of waiting", "P3", [
+        edit("sync/fetch/carried.c", "\treturn *alone ? late : quiet;", "\t*alone = quiet < late;\n\treturn INT64_MAX;")]),
+    Mutant("a part takes over what a run has not", "P1", [
+        edit("sync/get/coming_legacy.c", "\t\t\tif (run->have[i])\n", "")]),
+    Mutant("a vault is sent the key", "vault", [
+        edit("sync/group/roster_keys.c", "if (a == NULL || !roster_may(r, id, RIGHT_KEYS))", "if (a == NULL)")], era=VAULTS),
+    Mutant("associated data left out", "vault", [
+        edit("sync/seal/object.c", "\treturn 3;\n}\n\n/* --- sealing --- */", "\treturn 0;\n}\n\n/* --- sealing --- */")],
+        unit="tests/unit/test_object"),
+    Mutant("the old generation is used after a removal", "removal", [
+        edit("sync/seal/ring.c", "if (j == NULL || generation_state(j) != GENERATION_FIT)\n\t\treturn NULL;\n\treturn ring_find(g, generation_current(j));",
+             "if (j == NULL || generation_state(j) == GENERATION_NONE)\n\t\treturn NULL;\n\treturn ring_first(g);")], era=VAULTS),
+    Mutant("a session's counter is set back", "sealed", [
+        edit("sync/peer/talk_sealed.c", "\tif (t->seal.wrap == NULL)\n\t\tt->seal.wrap = wrap_new(",
+             "\tif (t->seal.wrap == NULL)\n\t\ts->sealed_out = s->sealed_in = 0, t->seal.wrap = wrap_new(")], era=VAULTS),
+    Mutant("settled before synced", "vault", [
+        edit("sync/vault/vault_arrival.c", "if (vault_store_sync(s->share->root) < 0)", "if (s->share == NULL)")], era=VAULTS),
     Mutant("in sync is said without asking what the others have", "P9", [
         edit("agent/engine/engine_status.c", "return peer_group_missing(e->peers);", "return NULL;")]),
 )
 
 
 def stale():
-    """Edits whose old text is not there exactly once."""
-    said = []
+    """Mutants of which an edit does not apply, since its old text is not there exactly once; says so of each."""
+    found = []
     for mutant in MUTANTS:
         for path, old, _ in mutant.edits:
-            with open(os.path.join(ROOT, path), encoding="utf-8") as f:
-                number = f.read().count(old)
+            try:
+                with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+                    number = f.read().count(old)
+            except FileNotFoundError:
+                number = 0
             if number != 1:
-                said.append("%s: stands %d times in %s: %s" % (mutant.what, number, path, old))
-    return said
+                print("%-3s %-58s DOES NOT APPLY: %d times in %s: %r" % (mutant.promise, mutant.what, number, path, old), flush=True)
+                found.append(mutant)
+    return found
 
 
-def build(tree):
-    got = subprocess.run(["make", "-s", "WARN=", "B=" + BUILD, os.path.join(BUILD, "tests/sim/sim")], cwd=tree, stdout=subprocess.PIPE,
+def build(tree, what):
+    got = subprocess.run(["make", "-s", "WARN=", "B=" + BUILD, os.path.join(BUILD, what)], cwd=tree, stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT, check=False)
     if got.returncode != 0:
         sys.exit("cannot be built:\n" + got.stdout.decode())
 
 
 def copy_tree(to):
-    for name in ("Makefile", "base", "discovery", "sync", "agent", "tests/sim", BUILD):
+    for name in ("Makefile", "base", "discovery", "sync", "agent", "tests/sim", "tests/unit", BUILD):
         at = os.path.join(ROOT, name)
         if os.path.isdir(at):
             leave_out = shutil.ignore_patterns("unit", "fuzz", "fault", "bench")
@@ -125,30 +151,30 @@ def copy_tree(to):
             shutil.copy2(at, os.path.join(to, name))
 
 
+def limit_cpu():
+    resource.setrlimit(resource.RLIMIT_CPU, (ENDLESS_S, ENDLESS_S))
+
+
 def play(command):
     """One seed: what it says when it fails, None when it does not."""
-    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    endless = False
-    while True:
-        try:
-            said = run.communicate(timeout=ENDLESS_S)[1]
-            break
-        except subprocess.TimeoutExpired:
-            endless = True
-            # The seed is played by a child, after which its parent cleans up.
-            with open("/proc/%d/task/%d/children" % (run.pid, run.pid), encoding="ascii") as f:
-                for child in f.read().split():
-                    os.kill(int(child), signal.SIGKILL)
-    if endless:
-        return "seed %s: comes to no end" % command[command.index("--seed") + 1]
-    return said.decode(errors="replace").split("\n")[0] if run.returncode != 0 else None
+    run = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=limit_cpu, check=False)
+    return run.stderr.decode(errors="replace").split("\n")[0] if run.returncode != 0 else None
 
 
-def hunt(tree, number):
-    """What the first seed that fails says; None when none does."""
+def ask_unit(tree, test):
+    """What a unit test says that notices; None when it does not."""
+    build(tree, test)
+    run = subprocess.run([os.path.join(tree, BUILD, test)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=limit_cpu, check=False)
+    failed = re.findall(rb"^\[  FAILED  \] (\w+)$", run.stdout, re.MULTILINE)
+    return test + ": " + (failed[0].decode() if failed else "ended by %d" % run.returncode) if run.returncode != 0 else None
+
+
+def hunt(tree, number, era):
+    """What the first seed that fails says; None when none does. era: only of this one; 0: of any."""
     with open(os.path.join(ROOT, "tests/sim/seeds"), encoding="utf-8") as f:
         fixed = re.findall(r"^(\d+)@(\d+)", f.read(), re.MULTILINE)
-    seeds = [[s, "--era", era] for s, era in fixed] + [[str(s)] for s in range(1, number + 1)]
+    seeds = [[s, "--era", of] for s, of in fixed if era in (0, int(of))]
+    seeds += [[str(s)] + (["--era", str(era)] if era else []) for s in range(1, number + 1)]
     for seed in seeds:
         said = play([os.path.join(tree, BUILD, "tests/sim/sim"), "--no-shrink", "--seed"] + seed)
         if said is not None:
@@ -161,15 +187,16 @@ def main():
     ask.add_argument("--seeds", type=int, default=400, help="for each, after the fixed ones (400)")
     ask.add_argument("--from", type=int, default=0, dest="first", help="skip this many")
     ask.add_argument("--only", default="", help="those whose line has this in it")
+    ask.add_argument("--check", action="store_true", help="only whether the edits fit their files")
     args = ask.parse_args()
-    said = stale()
-    if said:
-        sys.exit("\n".join(said))
-    holes = 0
+    left_out = stale()
+    if args.check:
+        return 1 if left_out else 0
+    holes = len(left_out)
     with tempfile.TemporaryDirectory(prefix="lanyard-mutants-") as tree:
         copy_tree(tree)
         for mutant in MUTANTS[args.first:]:
-            if args.only not in mutant.what:
+            if args.only not in mutant.what or mutant in left_out:
                 continue
             before = {path: open(os.path.join(ROOT, path), encoding="utf-8").read() for path, _, _ in mutant.edits}
             after = dict(before)
@@ -178,8 +205,11 @@ def main():
             for path, text in after.items():
                 with open(os.path.join(tree, path), "w", encoding="utf-8") as f:
                     f.write(text)
-            build(tree)
-            caught = hunt(tree, args.seeds)
+            if mutant.unit:
+                caught = ask_unit(tree, mutant.unit)
+            else:
+                build(tree, "tests/sim/sim")
+                caught = hunt(tree, args.seeds, mutant.era)
             for path, text in before.items():
                 with open(os.path.join(tree, path), "w", encoding="utf-8") as f:
                     f.write(text)

@@ -12,6 +12,7 @@
 #include "base/sha256.h"
 #include "sync/plan/conflict.h"
 #include "tests/sim/fault.h"
+#include "tests/sim/secrets.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/tally.h"
 #include "tests/sim/tree.h"
@@ -90,6 +91,7 @@ void oracle_wrote(const struct host *h, const char *path)
 
 		t = MEM_NEW(struct text);
 		sha256(t->hash, bytes, n);
+		secrets_add(bytes, n);
 		t->size = n;
 		t->secret = own ? h->number : NOBODY;
 		t->writer = h->number;

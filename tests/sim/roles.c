@@ -11,6 +11,7 @@
 #include "tests/sim/oracle.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/tally.h"
+#include "tests/sim/vaults.h"
 
 static const struct host *subject;
 static enum role wanted;
@@ -43,8 +44,8 @@ bool host_set_role(struct host *h, enum role role)
 {
 	struct host *owner = &hosts_all[0];
 
-	if (h->number == 0 || h->place != HOST_MEMBER || !owner->loop || !owner->engine || !owner->engine->roster ||
-	    !owner->engine->peers)
+	if (h->number == 0 || h->place != HOST_MEMBER || h->vault || !owner->loop || !owner->engine ||
+	    !owner->engine->roster || !owner->engine->peers)
 		return false;
 	subject = h;
 	wanted = role;
@@ -52,7 +53,9 @@ bool host_set_role(struct host *h, enum role role)
 	if (!granted)
 		return false;
 	sim_trace("host %d is now %s", h->number, role_name(role));
-	tally_add(role == ROLE_READER ? TALLY_READS : TALLY_WRITES);
+	tally_add(role == ROLE_READER ? TALLY_READS : role == ROLE_VAULT ? TALLY_VAULT_MADE : TALLY_WRITES);
+	if (role == ROLE_VAULT)
+		h->vault = h->was_plain = true;
 	forget_saved();
 	return true;
 }
@@ -124,9 +127,12 @@ void host_sends(int from, int to, uint8_t type)
 	const struct engine *e = hosts_all[from].engine;
 
 	if (told || !e || !e->roster || e->token ||
-	    (type != FRAME_INDEX_HELLO && type != FRAME_NEWS && type != FRAME_LIST && type != FRAME_BLOCK))
+	    (type != FRAME_INDEX_HELLO && type != FRAME_NEWS && type != FRAME_LIST && type != FRAME_BLOCK &&
+	     type != FRAME_SEALED))
 		return;
-	if (!roster_may(e->roster, &hosts_all[to].id, RIGHT_READ))
+	if (roster_sealed(e->roster) && type != FRAME_SEALED)
+		told = mem_printf("host %d sends a plain frame %u in a sealed group", from, type);
+	else if (!roster_may(e->roster, &hosts_all[to].id, RIGHT_READ))
 		told = mem_printf("host %d sends a frame %u to host %d, which it knows is not a member", from, type,
 		                  to);
 }

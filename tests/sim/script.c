@@ -16,8 +16,10 @@ static const struct {
 	unsigned second;
 	unsigned third;
 	unsigned fourth;
-	unsigned fifth; /* in addition to the fourth */
-	unsigned sixth; /* in addition to the fifth */
+	unsigned fifth;   /* in addition to the fourth */
+	unsigned sixth;   /* in addition to the fifth */
+	unsigned seventh; /* in addition to the sixth */
+	unsigned ninth;   /* in addition to the seventh; the eighth has none */
 } kinds[ACTION_KINDS] = {
 	[ACTION_WRITE] = { "writes", 22, 22, 22, 22 },
 	[ACTION_APPEND] = { "appends", 6, 6, 6, 6 },
@@ -56,6 +58,7 @@ static const struct {
 	[ACTION_HIDE] = { "writes in secret", 0, 0, 3, 3 },
 	[ACTION_ODD_TIME] = { "sets an odd time of", 0, 0, 2, 2 },
 	[ACTION_LINK] = { "makes another name of", 0, 0, 4, 4 },
+	[ACTION_GATHER] = { "moves all of a folder to a new one", 0, 0, 0, 0, 0, 0, 12 },
 	[ACTION_RESCAN] = { "is told to scan", 0, 1, 1, 1 },
 	[ACTION_VERIFY] = { "is told to verify", 0, 1, 1, 1 },
 	[ACTION_RELEASE] = { "is told to release", 0, 1, 1, 1 },
@@ -66,16 +69,19 @@ static const struct {
 	[ACTION_ABSENCE] = { "is away for days", 0, 2, 2, 2 },
 	[ACTION_CLOCK] = { "has its clock moved", 0, 2, 2, 2 },
 	[ACTION_JOIN] = { "joins", 0, 4, 4, 4 },
-	[ACTION_LEAVE] = { "leaves", 0, 1, 1, 1 },
-	[ACTION_REMOVE] = { "is removed", 0, 1, 1, 1 },
+	[ACTION_LEAVE] = { "leaves", 0, 1, 1, 1, 0, 0, 0, 3 },
+	[ACTION_REMOVE] = { "is removed", 0, 1, 1, 1, 0, 0, 0, 4 },
 	[ACTION_SILENT] = { "answers nothing that it is asked for", 0, 0, 3, 3 },
-	[ACTION_ROLE] = { "is given a role", 0, 0, 0, 4 },
+	[ACTION_ROLE] = { "is given a role", 0, 0, 0, 4, 0, 0, 0, 4 },
 	[ACTION_MODE] = { "changes its mode", 0, 0, 0, 3 },
 	[ACTION_GET] = { "gets", 0, 0, 0, 6 },
 	[ACTION_DROP] = { "drops", 0, 0, 0, 8 },
 	[ACTION_UNSHARE] = { "unshares", 0, 0, 0, 3 },
 	[ACTION_SHARE] = { "shares", 0, 0, 0, 2 },
 	[ACTION_REVERT] = { "reverts", 0, 0, 0, 1 },
+	[ACTION_ROT] = { "rots, or another vault", 0, 0, 0, 0, 0, 0, 0, 5 },
+	[ACTION_BOUND] = { "has little room, or another vault", 0, 0, 0, 0, 0, 0, 0, 4 },
+	[ACTION_POWER] = { "has its power cut, or another vault", 0, 0, 0, 0, 0, 0, 0, 6 },
 };
 
 const char *action_name(enum action_kind kind)
@@ -96,8 +102,11 @@ static unsigned weight(int kind, int era)
 		return kinds[kind].fourth;
 	case 5:
 		return kinds[kind].fourth + kinds[kind].fifth;
-	default:
+	case 6:
 		return kinds[kind].fourth + kinds[kind].fifth + kinds[kind].sixth;
+	default:
+		return kinds[kind].fourth + kinds[kind].fifth + kinds[kind].sixth + kinds[kind].seventh +
+		       (era >= SCRIPT_ERA_VAULTS ? kinds[kind].ninth : 0);
 	}
 }
 
@@ -137,6 +146,47 @@ static void draw_groups(struct script *s, uint64_t seed)
 			s->demand |= (unsigned)sim_chance(&stream, 50) << i;
 }
 
+static void draw_copies(struct script *s, uint64_t seed)
+{
+	uint64_t stream = seed ^ 0x636f70696573;
+
+	if (!sim_chance(&stream, 75))
+		return;
+	s->copies = 3 + (unsigned)sim_below(&stream, sim_chance(&stream, 30) ? 120 : 20);
+	s->rows = 1 + (unsigned)sim_below(&stream, 4);
+	s->meeting = sim_next(&stream);
+}
+
+/* One vault more than the hosts of the same seed without, and another one by chance. Where members reach nothing but
+ * vaults no others can join, since a vault lets no agent in. Two members that meet only at vaults drop nothing, since a
+ * vault is no other copy. */
+static void draw_vaults(struct script *s, uint64_t seed)
+{
+	uint64_t stream = seed ^ 0x7661756c74;
+	bool outsider = s->nhosts > s->members;
+
+	s->apart = sim_chance(&stream, 60);
+	s->line = false;
+	s->vaults = 1U << s->members;
+	s->members++;
+	s->nhosts++;
+	if (s->nhosts < SIM_HOSTS && sim_chance(&stream, 25)) {
+		s->vaults |= 1U << s->members;
+		s->members++;
+		s->nhosts++;
+	}
+	if (outsider && (s->apart || sim_chance(&stream, 50)))
+		s->vaults |= 1U << (s->nhosts - 1);
+	s->chooses = s->chooses && !s->apart;
+	s->readers &= ~s->vaults;
+	s->demand = s->chooses ? s->demand & ~s->vaults : 0;
+}
+
+enum role script_role(const struct script *s, int host)
+{
+	return s->vaults >> host & 1 ? ROLE_VAULT : s->readers >> host & 1 ? ROLE_READER : ROLE_MEMBER;
+}
+
 void script_make(struct script *s, uint64_t seed, int era)
 {
 	uint64_t stream = seed ^ 0x736372697074;
@@ -149,6 +199,11 @@ void script_make(struct script *s, uint64_t seed, int era)
 		s->nhosts++;
 	if (era > 3)
 		draw_groups(s, seed);
+	if (era >= SCRIPT_ERA_COPIES)
+		draw_copies(s, seed);
+	s->sealed = era >= SCRIPT_ERA_SEALED;
+	if (era >= SCRIPT_ERA_VAULTS)
+		draw_vaults(s, seed);
 	s->n = ACTIONS_MIN + sim_below(&stream, ACTIONS_MAX - ACTIONS_MIN);
 	s->actions = mem_calloc(s->n, sizeof(s->actions[0]));
 	for (size_t i = 0; i < s->n; i++) {
@@ -169,10 +224,15 @@ void script_print(const struct script *s)
 {
 	fprintf(stderr, "  %d hosts%s, %d of them members, %u %% of the hints get lost\n", s->nhosts,
 	        s->line ? " in a line" : "", s->members, s->loss);
+	if (s->copies > 0)
+		fprintf(stderr, "  each has %u files before they meet, and compares %u at a time\n", s->copies,
+		        s->rows);
 	for (int i = 0; i < s->nhosts; i++)
-		if ((s->readers | s->demand) >> i & 1)
-			fprintf(stderr, "  host %d is%s%s\n", i, s->readers >> i & 1 ? " a reader" : "",
-			        s->demand >> i & 1 ? " on demand" : "");
+		if ((s->readers | s->demand | s->vaults) >> i & 1)
+			fprintf(stderr, "  host %d is%s%s%s\n", i, s->readers >> i & 1 ? " a reader" : "",
+			        s->vaults >> i & 1 ? " a vault" : "", s->demand >> i & 1 ? " on demand" : "");
+	if (s->apart)
+		fprintf(stderr, "  members reach vaults only\n");
 	for (size_t i = 0; i < s->n; i++) {
 		const struct action *d = &s->actions[i];
 

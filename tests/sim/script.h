@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sync/group/rights.h"
+
 enum action_kind {
 	/* of users: action.c */
 	ACTION_WRITE,
@@ -37,6 +39,7 @@ enum action_kind {
 	ACTION_HIDE,
 	ACTION_ODD_TIME,
 	ACTION_LINK,
+	ACTION_GATHER,
 	/* of trouble: trouble.c */
 	ACTION_PARTITION,
 	ACTION_HEAL,
@@ -68,6 +71,10 @@ enum action_kind {
 	ACTION_UNSHARE,
 	ACTION_SHARE,
 	ACTION_REVERT,
+	/* of vaults */
+	ACTION_ROT,
+	ACTION_BOUND,
+	ACTION_POWER,
 	ACTION_KINDS
 };
 
@@ -86,13 +93,19 @@ struct script {
 	int nhosts;       /* of these ... */
 	int members;      /* ... are members from the beginning */
 	bool line;        /* each host reaches only its neighbours */
+	bool sealed;      /* the group is */
 	bool roles;       /* may change */
+	unsigned vaults;  /* bit i: host i begins, or joins, as a vault */
+	bool apart;       /* members reach vaults only, as long as there is one */
 	unsigned readers; /* bit i: host i begins, or joins, as a reader */
 	bool chooses;     /* users choose what their hosts keep */
 	unsigned demand;  /* bit i: host i begins on demand */
 	unsigned loss;
 	int64_t length_ns;
 	uint64_t aftermath; /* chance for the aftermath */
+	unsigned copies;  /* files that the hosts have before they meet, most of them identical; 0: they begin empty */
+	uint64_t meeting; /* chance for these */
+	unsigned rows;    /* that are read or told at a time when hosts compare; 0: as the product does */
 };
 
 const char *action_name(enum action_kind kind);
@@ -101,11 +114,19 @@ enum {
 	/* From here on files of some hundred KiB travel before their records, and the small files of every second host
 	 * by carriers. */
 	SCRIPT_ERA_SMALL = 6,
+	/* From here on hosts may have copies of the same files before they meet, which they compare in many steps. */
+	SCRIPT_ERA_COPIES = 7,
+	/* From here on the group is sealed: at first only host 0 has its keys. */
+	SCRIPT_ERA_SEALED = 8,
+	/* From here on one or two hosts are vaults, and members may be, or become, such. */
+	SCRIPT_ERA_VAULTS = 9,
 };
 void script_make(struct script *s, uint64_t seed, int era);
 /* Whether this host's user may choose what it keeps: host 0 has everything, and in a line nothing comes past one that
  * has not. */
 bool script_chooses(const struct script *s, int host);
+/* As what the host begins, or joins. */
+enum role script_role(const struct script *s, int host);
 void script_print(const struct script *s);
 
 /* --- trouble.c --- */
@@ -115,6 +136,9 @@ void trouble_schedule(struct script *s);
 void trouble_end(void);
 /* The host's agent crashes if it runs, and comes back later. */
 void trouble_crash(int host);
+
+/* meeting.c: the files that hosts have before they meet. Returns when they may meet; 0: at once. */
+int64_t meeting_begin(const struct script *s);
 
 /* action.c: a user acts in the share of a host, whether its agent runs or not. path: where; NULL: anywhere. */
 struct host;

@@ -17,6 +17,7 @@
 #include "tests/sim/host.h"
 #include "tests/sim/sim_internal.h"
 #include "tests/sim/tally.h"
+#include "tests/sim/vaults.h"
 
 enum {
 	PORT = 7000,
@@ -48,6 +49,7 @@ struct end {
 	bool out_ended;         /* after the frames in `out` comes the end */
 	bool bulk_high, control_high;
 	bool listening, closed, told_down;
+	uint64_t counter;        /* of SEALED frames: the least that may come next */
 	struct packet *arriving; /* the owner has it */
 };
 
@@ -240,6 +242,7 @@ static int end_send(struct link *link, enum link_lane lane, uint8_t type, const 
 	host_sends(e->host, e->other->host, type);
 	if (head_n == 0)
 		body = forger_frame(e->host, type, host_knows_reader(e->other->host, e->host), body, &body_n);
+	vaults_hear(e->host, e->other->host, type, head, head_n, body, body_n, &e->counter);
 	n = head_n + body_n;
 	total = n + FRAME_HEADER;
 	if (n > frame_max(type) || (lane == LINK_CONTROL && link->queued_control + total > LINK_CONTROL_MAX)) {

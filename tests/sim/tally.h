@@ -30,6 +30,7 @@
 	X(HINT_TWICE, "hints repeated")                                      \
 	X(HINT_LATE, "hints late")                                           \
 	X(HINT_HALVES, "moves seen as two halves")                           \
+	X(GATHERED, "files and folders moved to where nobody watched yet")   \
 	X(OVERFLOW, "watches overflowed")                                    \
 	X(BLIND, "starts without a watch")                                   \
 	X(CLOCK_WRONG, "starts with a wrong clock")                          \
@@ -114,6 +115,19 @@
 	X(USURPED, "records that a reader forged")                           \
 	X(NEVER_WAS, "deletions of paths that never existed")                \
 	X(FULL, "records sent with a full version")                          \
+	X(VAULTS, "hosts that began as vaults")                              \
+	X(APART, "runs in which members met at vaults only, to the end")     \
+	X(VAULT_MADE, "members made vaults")                                 \
+	X(VAULT_REMOVED, "vaults removed")                                   \
+	X(VAULT_FULL, "moments at which a vault was full")                   \
+	X(VAULT_ROT, "objects of vaults that rotted")                        \
+	X(VAULT_REPAIRED, "of those, found by a verification in the end")    \
+	X(VAULT_POWER, "power cuts of vaults")                               \
+	X(VAULT_HARMED, "homes of vaults that came to harm")                 \
+	X(VAULT_GAVE, "objects that vaults gave")                            \
+	X(VAULT_MAIL, "envelopes left at vaults")                            \
+	X(VAULT_WHOLE, "rows of vaults found whole")                         \
+	X(VAULT_SEARCHED, "bytes to and from vaults that were searched")     \
 	X(HONEST, "moments at which all said in sync and were")              \
 	X(AFTERMATH, "indexes lost, old or damaged when all was quiet")
 

@@ -7,6 +7,7 @@
 #include "tests/sim/script.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/tally.h"
+#include "tests/sim/vaults.h"
 
 #define HOUR (INT64_C(3600) * SIM_S)
 #define DAY  (24 * HOUR)
@@ -18,6 +19,8 @@ static const struct script *playing;
 /* If a host has left, the line has no middle any more. */
 static bool may_reach(int a, int b)
 {
+	if (playing->apart && hosts_vaults() > 0)
+		return hosts_all[a].vault || hosts_all[b].vault;
 	return !playing->line || hosts_members() < hosts_n || a - b == 1 || b - a == 1;
 }
 
@@ -71,6 +74,8 @@ static void harm(struct host *h, uint64_t luck)
 	else
 		host_crash(h, false);
 	(void)home_harm(h, what, sim_next(&luck));
+	h->harmed = true;
+	tally_count(TALLY_VAULT_HARMED, h->vault);
 	sim_at(NULL, (int64_t)sim_below(&luck, 3000) * SIM_MS, restart, h);
 }
 
@@ -130,7 +135,10 @@ static void verify_in_turn(void *arg)
 
 static bool join(struct host *h)
 {
-	return host_join(h, playing->readers >> h->number & 1 ? ROLE_READER : ROLE_MEMBER);
+	enum role role = script_role(playing, h->number);
+
+	/* A vault lets nobody in. */
+	return (!playing->apart || role == ROLE_VAULT) && host_join(h, role);
 }
 
 static void change_role(struct host *h, uint64_t luck)
@@ -139,7 +147,9 @@ static void change_role(struct host *h, uint64_t luck)
 		ROLE_READER, ROLE_READER, ROLE_READER, ROLE_MEMBER, ROLE_MEMBER, ROLE_OWNER
 	};
 
-	if (playing->roles)
+	if (playing->vaults != 0 && sim_chance(&luck, playing->roles ? 30 : 100))
+		(void)host_set_role(h, ROLE_VAULT);
+	else if (playing->roles)
 		(void)host_set_role(h, roles[sim_below(&luck, sizeof(roles) / sizeof(roles[0]))]);
 }
 
@@ -155,6 +165,24 @@ static void choose_something(struct host *h, enum action_kind kind, uint64_t luc
 		host_shares(h, luck);
 	else
 		host_choose(h, sim_chance(&luck, 60) ? CHOICE_ON_DEMAND : CHOICE_MIRROR, "");
+}
+
+/* True: the action was one of these. */
+static bool befall_vault(const struct action *d)
+{
+	struct host *h = host_any_vault(d->host);
+
+	if (d->kind != ACTION_ROT && d->kind != ACTION_BOUND && d->kind != ACTION_POWER)
+		return false;
+	if (h == NULL)
+		return true;
+	if (d->kind == ACTION_ROT)
+		vault_rots(h, d->luck);
+	else if (d->kind == ACTION_BOUND)
+		vault_is_bounded(h, h->room == 0);
+	else
+		vault_loses_power(h, d->luck);
+	return true;
 }
 
 /* True: the action was one of these. */
@@ -289,7 +317,7 @@ static void befall(const struct action *d)
 		host_pause(h, sim_chance(&luck, 50));
 		break;
 	default:
-		if (!befall_more(d))
+		if (!befall_more(d) && !befall_vault(d) && !h->vault)
 			action_do(h, d->kind, d->luck, NULL);
 		break;
 	}
@@ -308,10 +336,16 @@ static void come_true(void *arg)
 	befall(d);
 }
 
-static void discover(void *arg)
+static void discover_all(void *arg)
 {
+	(void)arg;
 	for (int i = 0; i < hosts_n; i++)
 		host_discover(&hosts_all[i]);
+}
+
+static void discover(void *arg)
+{
+	discover_all(arg);
 	sim_at(NULL, 3 * SIM_S, discover, arg);
 }
 
@@ -320,14 +354,35 @@ static void go_on_demand(void *arg)
 	host_choose(arg, CHOICE_ON_DEMAND, "");
 }
 
+static void meet(void *arg)
+{
+	for (int i = 0; i < playing->nhosts; i++)
+		heal(i);
+	discover_all(arg);
+}
+
+/* Hosts that have files before they meet reach one another when they have looked at these. */
+static void begin_apart(const struct script *s)
+{
+	int64_t ns = meeting_begin(s);
+
+	for (int i = 0; i < s->nhosts; i++) {
+		heal(i);
+		for (int k = 0; k < i && ns > 0; k++)
+			sim_wire_reach(i, k, false);
+	}
+	if (ns > 0)
+		sim_at(NULL, ns, meet, NULL);
+}
+
 void trouble_schedule(struct script *s)
 {
 	playing = s;
 	sim_on_death(on_death);
 	hosts_on_step(race);
 	sim_watch_set_loss(s->loss);
+	begin_apart(s);
 	for (int i = 0; i < s->nhosts; i++) {
-		heal(i);
 		sim_at(NULL, 0, restart, &hosts_all[i]);
 		if (s->demand >> i & 1)
 			sim_at(NULL, MODE_MS * SIM_MS, go_on_demand, &hosts_all[i]);
@@ -345,6 +400,7 @@ static void come_to_rest(void *arg)
 	sim_wire_silence(h->number, 0);
 	heal(h->number);
 	h->die_steps = h->action_steps = 0;
+	vault_is_bounded(h, false);
 	host_start(h);
 	host_pause(h, false);
 	host_turn(h, release_in_turn);

@@ -311,7 +311,7 @@ bool run_ms(int64_t ms)
 
 bool run(void)
 {
-	return run_ms(20000);
+	return run_ms(PATIENCE_MS);
 }
 
 /* --- what is on disk --- */

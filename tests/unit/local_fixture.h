@@ -25,8 +25,9 @@
 #include "base/sha256.h"
 #include "sync/local/local.h"
 #include "sync/plan/path.h"
+#include "tests/unit/patience.h"
 
-enum { DEADLINE_S = 20, LOG_MAX = 16384 };
+enum { LOG_MAX = 16384 };
 
 static char top_path[40];
 static int top;  /* the temporary folder: share/ and home/ are in it */
@@ -42,6 +43,7 @@ static char *logged[LOG_MAX];     /* "+path" or "-path" for each row written, in
 static bool logged_mark[LOG_MAX]; /* with the content of mark_content() */
 static int nlogged;
 static int nscanned;
+static int logged_when_scanned; /* nlogged then */
 static int64_t scanned_files;
 static bool (*busy)(const char *path);
 
@@ -75,6 +77,7 @@ static inline void on_scanned(void *arg, int64_t files, int64_t changed)
 	(void)arg;
 	(void)changed;
 	nscanned++;
+	logged_when_scanned = nlogged;
 	scanned_files = files;
 }
 
@@ -87,7 +90,7 @@ static inline void commit(void *arg)
 static inline void too_late(void *arg)
 {
 	(void)arg;
-	print_error("still busy after %d s: pending %lld, state %d\n", DEADLINE_S, (long long)local_pending(local),
+	print_error("still busy after %d s: pending %lld, state %d\n", PATIENCE_S, (long long)local_pending(local),
 	            local_state(local));
 	abort();
 }
@@ -188,7 +191,7 @@ static inline void turn_once(void)
 /* Runs the loop until nothing is left to do. */
 static inline void until_idle(void)
 {
-	loop_timer_start(deadline, DEADLINE_S * 1000, 0);
+	loop_timer_start(deadline, PATIENCE_MS, 0);
 	while (!local_idle(local))
 		turn_once();
 	loop_timer_stop(deadline);
@@ -197,7 +200,7 @@ static inline void until_idle(void)
 
 static inline void until(bool (*condition)(void))
 {
-	loop_timer_start(deadline, DEADLINE_S * 1000, 0);
+	loop_timer_start(deadline, PATIENCE_MS, 0);
 	while (!condition())
 		turn_once();
 	loop_timer_stop(deadline);

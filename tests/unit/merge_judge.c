@@ -292,11 +292,24 @@ static bool is_shown(void *arg, const struct roster_item *it)
 	return it != s->without && it->valid && (it->e.kind == ENTRY_FOUND || random_below(100) < 80);
 }
 
+/* Whether by all that is said it is a member after all: seniors answer, and stay. */
+static bool is_undone(const struct roster *r, const struct roster *shown, const struct agent_id *former)
+{
+	struct roster *both = roster_new(&r->group);
+	bool undone;
+
+	merge_pour(both, r, NULL, NULL);
+	merge_pour(both, shown, NULL, NULL);
+	undone = roster_may(both, former, RIGHT_TAKE_PART);
+	roster_free(both);
+	return undone;
+}
+
 /* A former member shows what it had before its removal, and whatever else it may have heard since. */
 static const char *judge_token(struct merge_world *w, const struct roster *r)
 {
-	struct roster_mark marks[ROSTER_MAX_OWNERS];
-	size_t n = roster_marks(r, marks);
+	struct roster_mark marks[ROSTER_MAX_OWNERS], lasting[ROSTER_MAX_OWNERS];
+	size_t n = roster_marks(r, marks), nlasting = roster_lasting_marks(r, lasting);
 	struct roster_item *it;
 
 	if (!roster_shows(r, marks, n))
@@ -304,7 +317,7 @@ static const char *judge_token(struct merge_world *w, const struct roster *r)
 	DL_FOREACH2(r->valid, it, valid_next) {
 		struct showing s = { .without = it };
 		struct roster *old;
-		bool fooled, known = false;
+		bool fooled, again, known = false;
 
 		for (size_t i = 0; i < n; i++)
 			known |= marks[i].owner == agent_id_short(&it->e.signer);
@@ -314,12 +327,97 @@ static const char *judge_token(struct merge_world *w, const struct roster *r)
 		merge_pour(old, r, is_shown, &s);
 		fooled = roster_view_find(old, &it->target->id) != NULL;
 		w->counts[MERGE_OLD_SHOWN] += fooled;
+		again = fooled && roster_still_shows(old, lasting, nlasting) && !is_undone(r, old, &it->target->id);
 		fooled = fooled && roster_shows(old, marks, n);
 		roster_free(old);
 		if (fooled)
 			return "a joiner believes a roster that is older than its invite";
+		w->counts[MERGE_KEY_FOOLED] += again;
 	}
 	return NULL;
+}
+
+/* All but what ended the right of one owner. */
+static bool is_before(void *arg, const struct roster_item *it)
+{
+	const struct agent_id *former = arg;
+
+	return (it->valid || it->was_valid) &&
+	       !(agent_id_equal(&it->e.target, former) &&
+	         (it->e.kind == ENTRY_REMOVE || (it->e.kind == ENTRY_ADD && !rights_has(it->e.role, RIGHT_OWN))));
+}
+
+/* A former owner that has not heard of its removal, or says so, removes in turn those that removed it. */
+static struct roster *fork_of(const struct merge_world *w, const struct roster *r, struct agent_id former)
+{
+	const struct identity *self = merge_agent_of(w, &former)->self;
+	struct roster *fork = roster_new(&w->group);
+	struct roster_item *it;
+
+	merge_pour(fork, r, is_before, &former);
+	DL_FOREACH2(r->valid, it, valid_next) {
+		if (agent_id_equal(&it->e.target, &former) && it->e.kind == ENTRY_REMOVE)
+			(void)roster_remove(fork, self, &it->e.signer, MERGE_NOW);
+	}
+	return fork;
+}
+
+/* Whether there are marks of all that removed it. */
+static bool removers_are_marked(const struct roster *r, const struct agent_id *former, const struct roster_mark *marks,
+                                size_t n)
+{
+	const struct roster_item *it;
+
+	DL_FOREACH2(r->valid, it, valid_next) {
+		bool marked = it->e.kind != ENTRY_REMOVE || !agent_id_equal(&it->e.target, former);
+
+		for (size_t i = 0; i < n && !marked; i++)
+			marked = marks[i].owner == agent_id_short(&it->e.signer);
+		if (!marked)
+			return false;
+	}
+	return true;
+}
+
+static const char *judge_forks(struct merge_world *w, const struct roster *r)
+{
+	struct roster_mark marks[ROSTER_MAX_OWNERS];
+	size_t n = roster_lasting_marks(r, marks);
+
+	for (size_t i = 0; i < w->nagents; i++) {
+		struct agent_id id = *merge_id(&w->agents[i]);
+		bool out = !roster_may(r, &id, RIGHT_TAKE_PART) && removers_are_marked(r, &id, marks, n);
+		struct roster *fork = out ? fork_of(w, r, id) : NULL;
+		bool shown = fork != NULL && roster_may(fork, &id, RIGHT_OWN);
+		bool fooled = shown && roster_still_shows(fork, marks, n) && !is_undone(r, fork, &id);
+
+		w->counts[MERGE_FORKED] += shown;
+		roster_free(fork);
+		if (fooled)
+			return "a restored agent believes the fork of an owner that was removed before";
+	}
+	return NULL;
+}
+
+static bool take_told(void *arg, const uint8_t *entry, size_t n)
+{
+	(void)roster_put(arg, 0, entry, n);
+	return true;
+}
+
+/* A key file that was made earlier is good for what members tell now, whoever is an owner no more. */
+static const char *judge_key(struct merge_world *w, const struct roster *r)
+{
+	struct roster *told = roster_new(&w->group);
+	bool good;
+
+	roster_entries(r, take_told, told);
+	roster_settle(told);
+	good = roster_still_shows(told, w->marks, w->nmarks);
+	w->counts[MERGE_OLD_KEY] += good && !roster_shows(told, w->marks, w->nmarks);
+	roster_free(told);
+	w->nmarks = roster_lasting_marks(r, w->marks);
+	return good || w->put_back ? NULL : "an earlier key file is refused what members tell";
 }
 
 /* --- all --- */
@@ -340,6 +438,10 @@ const char *merge_judge(struct merge_world *w)
 	if (why == NULL)
 		why = merge_heal(w) ? judge_token(w, w->agents[0].r)
 		                    : "rosters never become the same once owners do their duty";
+	if (why == NULL)
+		why = judge_forks(w, w->agents[0].r);
+	if (why == NULL)
+		why = judge_key(w, w->agents[0].r);
 	if (why == NULL)
 		why = judge_orders(w);
 	if (why == NULL && HASH_COUNT(r->items) > 4000)

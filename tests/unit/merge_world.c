@@ -9,9 +9,9 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 
-const char *const merge_event_names[MERGE_EVENTS] = { "admitted", "confirmed", "granted", "removed",
-	                                              "invited",  "revoked",   "left",    "restored",
-	                                              "forged",   "flooded",   "told",    "old shown" };
+const char *const merge_event_names[MERGE_EVENTS] = { "admitted", "confirmed", "granted",  "removed", "invited",
+	                                              "revoked",  "left",      "restored", "forged",  "flooded",
+	                                              "told",     "old shown", "old key",  "forked",  "key fooled" };
 
 bool merge_chance(unsigned percent)
 {

@@ -39,7 +39,9 @@ struct merge_world {
 	size_t nsaid, cap;
 	bool evil_may_own, evil_owned; /* an honest owner may make, has made one of the adversary's keys an owner */
 	bool put_back;                 /* a home was restored */
-	uint64_t counts[16];           /* by enum merge_event */
+	struct roster_mark marks[ROSTER_MAX_OWNERS]; /* of a key file that was made when all met before */
+	size_t nmarks;
+	uint64_t counts[16]; /* by enum merge_event */
 };
 
 enum merge_event {
@@ -54,7 +56,10 @@ enum merge_event {
 	MERGE_FORGED,
 	MERGE_FLOODED,
 	MERGE_TOLD,
-	MERGE_OLD_SHOWN, /* a roster from before a removal was shown to a joiner */
+	MERGE_OLD_SHOWN,  /* a roster from before a removal was shown to a joiner */
+	MERGE_OLD_KEY,    /* a key file has marks that the roster does not show any more, and is good all the same */
+	MERGE_FORKED,     /* a restored agent was shown the roster of a former owner that removes its removers */
+	MERGE_KEY_FOOLED, /* a restored agent believed a roster that is older than its key file */
 	MERGE_EVENTS
 };
 

@@ -290,8 +290,10 @@ void node_member(struct node *n, struct roster *roster)
 	                                                                 .requests = n->requests,
 	                                                                 .workers = workers,
 	                                                                 .index = n->index,
+	                                                                 .keyless = n->keyless,
 	                                                                 .sources = { .source = &n->source, .n = 1 },
 	                                                                 .hooks = &node_hooks,
+	                                                                 .seal = n->seal,
 	                                                                 .arg = n });
 	free(share);
 }

@@ -15,8 +15,7 @@
 #include "sync/peer/peers.h"
 #include "sync/share/share.h"
 #include "sync/share/share_source.h"
-
-enum { PATIENCE_MS = 5000 };
+#include "tests/unit/patience.h"
 
 struct node {
 	struct identity *self;
@@ -49,16 +48,22 @@ struct node {
 	int doubted; /* how often a peer's role changed */
 	int again;   /* how often all had to be listed again */
 	char *hinted;
-	int join_status; /* 1: none yet */
-	bool wants;      /* its records' contents have to be fetched first */
-	uint64_t synced; /* commits of the index that a sync covered */
-	int copies;      /* how often another agent with our identity was met */
-	bool yields;     /* what the answer to that was */
+	int join_status;              /* 1: none yet */
+	bool wants;                   /* its records' contents have to be fetched first */
+	uint64_t synced;              /* commits of the index that a sync covered */
+	int copies;                   /* how often another agent with our identity was met */
+	bool yields;                  /* what the answer to that was */
+	const struct peer_seal *seal; /* set before node_member(): the group is sealed ... */
+	void *owner;                  /* ... and this is for the functions of seal, which get the node */
+	bool keyless;                 /* set before it: without the group's first keys */
 };
 
 extern struct loop *loop;
 extern struct workers *workers;
 extern struct node a, b, c;
+
+/* Every hook, for the nodes. */
+extern const struct peer_hooks node_hooks;
 
 /* Starts and stops a, b and c, which listen and are in no group yet. */
 int nodes_setup(void **state);

@@ -149,7 +149,7 @@ static inline int say_join(struct world *w, int issuer, int admitter, int joiner
 	return (int)w->n - 1;
 }
 
-static inline int world_setup(void **state)
+static inline int world_setup_flags(void **state, uint8_t flags)
 {
 	struct world *w = MEM_NEW(struct world);
 
@@ -157,11 +157,21 @@ static inline int world_setup(void **state)
 	w->number = 1; /* the founding entry's */
 	for (int i = 0; i < NAGENTS; i++)
 		w->agents[i] = identity_new();
-	if (roster_entry_found(next_entry(w), w->agents[A], "pictures", 0, "host", NOW - 1000) != 0)
+	if (roster_entry_found(next_entry(w), w->agents[A], "pictures", flags, "host", NOW - 1000) != 0)
 		return -1;
 	sha256(w->group.b, w->entries[0].p, w->entries[0].len);
 	*state = w;
 	return 0;
+}
+
+static inline int world_setup(void **state)
+{
+	return world_setup_flags(state, 0);
+}
+
+static inline int world_setup_sealed(void **state)
+{
+	return world_setup_flags(state, ENTRY_SEALED);
 }
 
 static inline int world_teardown(void **state)
@@ -327,6 +337,7 @@ static inline struct roster *roster_of(struct world *w)
 	return r;
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+#define TEST(name)        cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+#define TEST_SEALED(name) cmocka_unit_test_setup_teardown(name, world_setup_sealed, world_teardown)
 
 #endif

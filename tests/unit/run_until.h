@@ -3,15 +3,16 @@
 #define LANYARD_TESTS_UNIT_RUN_UNTIL_H
 
 #include "base/clock.h"
+#include "tests/unit/patience.h"
 
-/* Calls the test's own turn() until the condition holds, for at most 10 s. */
-#define RUN_UNTIL(condition)                                  \
-	do {                                                  \
-		int64_t end_ = clock_mono_ns() + 10000000000; \
-		while (!(condition)) {                        \
-			assert_true(clock_mono_ns() < end_);  \
-			turn();                               \
-		}                                             \
+/* Calls the test's own turn() until the condition holds, for at most PATIENCE_MS. */
+#define RUN_UNTIL(condition)                                                     \
+	do {                                                                     \
+		int64_t end_ = clock_mono_ns() + PATIENCE_MS * INT64_C(1000000); \
+		while (!(condition)) {                                           \
+			assert_true(clock_mono_ns() < end_);                     \
+			turn();                                                  \
+		}                                                                \
 	} while (0)
 
 #endif

@@ -39,6 +39,7 @@ static void defaults_hold_without_a_setting(void **state)
 	assert_int_equal(c.settings.download, 0);
 	assert_int_equal(c.settings.memory, 0);
 	assert_int_equal(c.settings.tombstones_age_s, 30 * 86400);
+	assert_int_equal(c.settings.vault_disk, 0);
 	config_free(&c);
 }
 
@@ -98,6 +99,10 @@ static void a_mistake_names_file_line_and_value(void **state)
 		{ "[agent]\nmemory = off\n", "f.conf:2: memory is 'off'" },
 		{ "[agent]\ntombstones-age = 0s\n", "f.conf:2: tombstones-age is '0s'" },
 		{ "[agent]\nversions-age = ever\n", "f.conf:2: versions-age is 'ever'" },
+		{ "[agent]\nmetrics = 4172\n", "f.conf:2: metrics is '4172'" },
+		{ "[agent]\nmetrics = localhost:4172\n", "f.conf:2: metrics is 'localhost:4172'" },
+		{ "[agent]\nmetrics = 127.0.0.1:0\n", "f.conf:2: metrics is '127.0.0.1:0'" },
+		{ "[agent]\nmetrics = /run/\n", "f.conf:2: metrics is '/run/'" },
 		{ "[agent]\nlisten = 65536\n", "f.conf:2: listen is '65536'" },
 		{ "[agent]\nlisten = fe80::1:4170\n", "f.conf:2: listen is 'fe80::1:4170'" },
 		{ "[agent]\npeer = host\n", "f.conf:2: peer is 'host', but must be HOST:PORT" },

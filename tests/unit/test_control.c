@@ -7,11 +7,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -81,15 +83,22 @@ static void handle(void *arg, struct control_call *call)
 	}
 }
 
+static struct control *open_door(struct fixture *f)
+{
+	struct control_listen listen;
+	char *why = NULL;
+
+	assert_int_equal(control_listen_in(&listen, f->dirfd, dir, "control.sock", 0600, &why), 0);
+	return control_new(f->loop, &(struct control_door){ .listen = &listen }, handle, f, &why);
+}
+
 static int setup(void **state)
 {
 	struct fixture *f = MEM_NEW(struct fixture);
-	char *why = NULL;
 
 	f->loop = loop_new();
 	f->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	f->control =
-		control_new(f->loop, &(struct control_door){ f->dirfd, dir, "control.sock", 0600 }, handle, f, &why);
+	f->control = open_door(f);
 	*state = f;
 	return f->control == NULL;
 }
@@ -188,17 +197,91 @@ static void the_socket_is_for_its_owner_alone(void **state)
 static void a_stale_socket_is_replaced(void **state)
 {
 	struct fixture *f = *state;
-	struct control *second;
-	char *why = NULL;
+	struct control *second = open_door(f);
 	int fd;
 
-	second = control_new(f->loop, &(struct control_door){ f->dirfd, dir, "control.sock", 0600 }, handle, f, &why);
 	assert_non_null(second);
 	fd = dial();
 	ask(fd, "GET", "/echo", "");
 	expect(f, fd, "200", "GET");
 	close(fd);
 	control_free(second);
+}
+
+/* A client of an address. */
+static int dial_port(uint16_t port)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	return fd;
+}
+
+static void a_door_may_be_at_an_address(void **state)
+{
+	struct fixture *f = *state;
+	struct control_listen listen, again;
+	struct control *door;
+	char *why = NULL;
+	char *at;
+	uint16_t port;
+	int fd;
+
+	assert_int_equal(control_listen_at(&listen, "127.0.0.1:0", &why), 0);
+	port = listen.port;
+	at = mem_printf("127.0.0.1:%u", port);
+	assert_string_equal(listen.where, at);
+	door = control_new(f->loop, &(struct control_door){ .listen = &listen }, handle, f, &why);
+	assert_int_equal(listen.fd, -1);
+	fd = dial_port(port);
+	ask(fd, "GET", "/echo", "");
+	expect(f, fd, "200", "GET");
+	close(fd);
+	assert_int_equal(control_listen_at(&again, at, &why), -1);
+	assert_non_null(strstr(why, at));
+	free(why);
+	control_free(door);
+	free(at);
+}
+
+static void a_door_may_be_at_a_path_that_is_free(void **state)
+{
+	struct fixture *f = *state;
+	char *path = mem_printf("%s/control.sock", dir), *file = mem_printf("%s/file", dir);
+	struct control_listen listen;
+	struct stat st;
+	char *why = NULL;
+	int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	close(fd);
+	/* Somebody listens there; it is not a socket: both stay. */
+	assert_int_equal(control_listen_at(&listen, path, &why), -1);
+	free(why);
+	assert_int_equal(control_listen_at(&listen, file, &why), -1);
+	free(why);
+	assert_int_equal(unlink(file), 0);
+	fd = dial();
+	close(fd);
+	control_free(f->control);
+	f->control = NULL;
+	/* Stale. */
+	assert_int_equal(control_listen_at(&listen, path, &why), 0);
+	close(listen.fd);
+	listen.fd = -1;
+	free(listen.name);
+	listen.name = NULL;
+	control_listen_end(&listen);
+	assert_int_equal(control_listen_at(&listen, path, &why), 0);
+	/* For programs of other users. */
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode, S_IFSOCK | 0666);
+	control_listen_end(&listen);
+	assert_int_equal(access(path, F_OK), -1);
+	free(path);
+	free(file);
 }
 
 static void mistakes_are_told_as_json(void **state)
@@ -456,6 +539,8 @@ int main(void)
 		TEST(a_request_is_answered),
 		TEST(the_socket_is_for_its_owner_alone),
 		TEST(a_stale_socket_is_replaced),
+		TEST(a_door_may_be_at_an_address),
+		TEST(a_door_may_be_at_a_path_that_is_free),
 		TEST(mistakes_are_told_as_json),
 		TEST(a_long_body_is_refused),
 		TEST(an_endless_body_is_cut),

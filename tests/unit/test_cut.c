@@ -12,7 +12,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "sync/hash/chunk.h"
+#include "sync/plan/zeros.h"
 #include "sync/seal/cut.h"
 #include "sync/seal/pad.h"
 #include "tests/unit/noise.h"
@@ -61,6 +63,22 @@ static uint8_t *log_text(size_t n)
 }
 
 /* --- the rule --- */
+
+static void test_zeros_make_blocks_whose_hashes_are_known(void **state)
+{
+	uint8_t *p = mem_calloc(pad_block_max(KEYS_PACKED, CHUNK_MAX_LOG2), 1);
+
+	(void)state;
+	for (enum keys_policy policy = 0; policy < KEYS_POLICIES; policy++) {
+		for (int log2 = CHUNK_MIN_LOG2; log2 <= CHUNK_MAX_LOG2; log2++) {
+			struct block b = { .len = (uint32_t)pad_block_max(policy, (uint8_t)log2) };
+
+			sha256(b.hash, p, b.len);
+			assert_true(zeros_block(&b));
+		}
+	}
+	free(p);
+}
 
 static void test_blocks_keep_their_bounds(void **state)
 {
@@ -321,6 +339,7 @@ static void test_an_insertion_costs_a_few_blocks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_zeros_make_blocks_whose_hashes_are_known),
 		cmocka_unit_test(test_blocks_keep_their_bounds),
 		cmocka_unit_test(test_pieces_do_not_matter),
 		cmocka_unit_test(test_the_rule_is_the_documented_one),

@@ -11,13 +11,15 @@
 #include "tests/unit/seal_forms.h"
 #include "tests/unit/seal_world.h"
 
-enum { NKEYS = 3 };
+enum { NKEYS = 3, NMARKS = 2 };
 
 struct fixture {
 	struct group_id group;
 	struct identity *sender, *recipient, *other;
 	uint8_t box[ENVELOPE_BOX_LEN], current[32];
 	struct envelope_key keys[NKEYS];
+	struct roster_mark marks[NMARKS];
+	struct envelope_contents contents;
 	struct bytes out;
 };
 
@@ -37,6 +39,10 @@ static int setup(void **state)
 		f->keys[i].generation = 5 + i;
 		seal_world_bytes(f->keys[i].secret, i);
 	}
+	f->marks[0] = (struct roster_mark){ .owner = 77, .number = 5 };
+	f->marks[1] = (struct roster_mark){ .owner = 7, .number = 6 | ROSTER_LEFT };
+	f->contents =
+		(struct envelope_contents){ .keys = f->keys, .nkeys = NKEYS, .marks = f->marks, .nmarks = NMARKS };
 	f->out = BYTES_INIT(2 * ENVELOPE_MAX);
 	*state = f;
 	return 0;
@@ -54,36 +60,40 @@ static int teardown(void **state)
 	return 0;
 }
 
+static int seal_for(struct fixture *f, const struct identity *recipient, const uint8_t *box)
+{
+	return envelope_seal(&f->group, f->sender, identity_id(recipient), box, f->current, &f->contents, &f->out);
+}
+
 static void sealed(struct fixture *f)
 {
 	bytes_clear(&f->out);
-	assert_int_equal(envelope_seal(&f->group, f->sender, identity_id(f->recipient), f->box, f->current, f->keys,
-	                               NKEYS, &f->out),
-	                 0);
+	assert_int_equal(seal_for(f, f->recipient, f->box), 0);
 }
 
 /* Parses and opens, as self; what came out must be what went in. */
 static enum envelope_result opened(struct fixture *f, const struct identity *self, const uint8_t *p, size_t n)
 {
 	struct envelope e;
-	struct envelope_key *keys;
-	size_t nkeys;
+	struct envelope_contents c;
 	enum envelope_result result = envelope_parse(&e, &f->group, p, n);
 
 	if (result != ENVELOPE_OK)
 		return result;
-	result = envelope_open(&e, &f->group, self, &keys, &nkeys);
+	result = envelope_open(&e, &f->group, self, &c);
 	if (result != ENVELOPE_OK) {
-		assert_null(keys);
-		assert_int_equal(nkeys, 0);
+		assert_null(c.keys);
+		assert_null(c.marks);
 		return result;
 	}
-	assert_int_equal(nkeys, NKEYS);
+	assert_int_equal(c.nkeys, NKEYS);
 	for (size_t i = 0; i < NKEYS; i++) {
-		assert_int_equal(keys[i].generation, f->keys[i].generation);
-		assert_memory_equal(keys[i].secret, f->keys[i].secret, KEYS_SECRET_LEN);
+		assert_int_equal(c.keys[i].generation, f->keys[i].generation);
+		assert_memory_equal(c.keys[i].secret, f->keys[i].secret, KEYS_SECRET_LEN);
 	}
-	keys_wipe(keys, nkeys * sizeof(keys[0]));
+	assert_int_equal(c.nmarks, f->contents.nmarks);
+	assert_memory_equal(c.marks, f->marks, c.nmarks * sizeof(c.marks[0]));
+	envelope_wipe(&c);
 	return ENVELOPE_OK;
 }
 
@@ -102,9 +112,7 @@ static void the_recipient_opens_it_and_nobody_else(void **state)
 	assert_memory_equal(e.current, f->current, 32);
 	/* Even one who is the recipient by name cannot open what is encrypted to another box key. */
 	bytes_clear(&f->out);
-	assert_int_equal(envelope_seal(&f->group, f->sender, identity_id(f->other), f->box, f->current, f->keys, NKEYS,
-	                               &f->out),
-	                 0);
+	assert_int_equal(seal_for(f, f->other, f->box), 0);
 	assert_int_equal(opened(f, f->other, f->out.p, f->out.len), ENVELOPE_LOCKED);
 }
 
@@ -165,18 +173,40 @@ static void no_two_envelopes_share_a_key(void **state)
 	bytes_free(&first);
 }
 
-static void keys_out_of_order_are_neither_sealed_nor_taken(void **state)
+static void what_is_out_of_order_is_not_sealed(void **state)
 {
 	struct fixture *f = *state;
 
 	f->keys[2].generation = f->keys[1].generation;
-	assert_int_equal(envelope_seal(&f->group, f->sender, identity_id(f->recipient), f->box, f->current, f->keys,
-	                               NKEYS, &f->out),
-	                 -1);
-	assert_int_equal(envelope_seal(&f->group, f->sender, identity_id(f->recipient), f->box, f->current, f->keys, 0,
-	                               &f->out),
-	                 -1);
+	assert_int_equal(seal_for(f, f->recipient, f->box), -1);
+	f->contents.nkeys = 0;
+	assert_int_equal(seal_for(f, f->recipient, f->box), -1);
+	f->contents.nkeys = 2;
+	f->contents.nmarks = ROSTER_HEARD_MAX + 1;
+	assert_int_equal(seal_for(f, f->recipient, f->box), -1);
 	assert_int_equal(f->out.len, 0);
+}
+
+static void marks_may_be_none_and_many(void **state)
+{
+	struct fixture *f = *state;
+	static struct roster_mark many[ROSTER_HEARD_MAX];
+	struct envelope e;
+	struct envelope_contents c;
+
+	f->contents.nmarks = 0;
+	sealed(f);
+	assert_int_equal(opened(f, f->recipient, f->out.p, f->out.len), ENVELOPE_OK);
+	for (size_t i = 0; i < ROSTER_HEARD_MAX; i++)
+		many[i].owner = i;
+	f->contents.marks = many;
+	f->contents.nmarks = ROSTER_HEARD_MAX;
+	sealed(f);
+	assert_int_equal(envelope_parse(&e, &f->group, f->out.p, f->out.len), ENVELOPE_OK);
+	assert_int_equal(envelope_open(&e, &f->group, f->recipient, &c), ENVELOPE_OK);
+	assert_int_equal(c.nmarks, ROSTER_HEARD_MAX);
+	assert_memory_equal(c.marks, many, sizeof(many));
+	envelope_wipe(&c);
 }
 
 /* Points of small order make the secret zero for everybody. */
@@ -186,9 +216,7 @@ static void a_worthless_box_key_is_refused(void **state)
 	uint8_t shared[32], mine[32] = { 9 }, bad[32] = { 0 };
 
 	assert_int_equal(envelope_agree(shared, mine, bad), -1);
-	assert_int_equal(envelope_seal(&f->group, f->sender, identity_id(f->recipient), bad, f->current, f->keys, NKEYS,
-	                               &f->out),
-	                 -1);
+	assert_int_equal(seal_for(f, f->recipient, bad), -1);
 	bad[0] = 1;
 	assert_int_equal(envelope_agree(shared, mine, bad), -1);
 	seal_forms_hex(bad, 32, "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800");
@@ -276,7 +304,8 @@ int main(void)
 		CASE(a_new_signature_makes_no_other_sender),
 		CASE(it_holds_in_its_group_only),
 		CASE(no_two_envelopes_share_a_key),
-		CASE(keys_out_of_order_are_neither_sealed_nor_taken),
+		CASE(what_is_out_of_order_is_not_sealed),
+		CASE(marks_may_be_none_and_many),
 		CASE(a_worthless_box_key_is_refused),
 		CASE(a_later_form_is_refused_as_such),
 		CASE(x25519_agrees_with_rfc_7748),

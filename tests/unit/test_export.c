@@ -35,6 +35,8 @@ static int setup(void **state)
 	seal_world_bytes(f->c.seed, 1);
 	f->groups[0].id = group;
 	strcpy(f->groups[0].name, "fotos ü");
+	strcpy(f->groups[0].share, "/srv/fotos");
+	f->groups[0].on_demand = true;
 	f->groups[0].keyring = keyring_encode(ring, &f->groups[0].keyring_n);
 	strcpy(f->addresses[0], "nas.example:7000");
 	strcpy(f->addresses[1], "[fd00::1]:7000");
@@ -46,6 +48,8 @@ static int setup(void **state)
 	}
 	f->groups[0].heads = f->heads;
 	f->groups[0].nheads = 2;
+	f->groups[0].marks[0] = (struct roster_mark){ .owner = 8, .number = 9 };
+	f->groups[0].nmarks = 1;
 	f->groups[1].id = seal_world_group(1);
 	strcpy(f->groups[1].name, "plain");
 	f->c.groups = f->groups;
@@ -104,6 +108,10 @@ static void what_is_exported_is_imported(void **state)
 	assert_string_equal(c->groups[0].addresses[1], "[fd00::1]:7000");
 	assert_int_equal(c->groups[0].nheads, 2);
 	assert_memory_equal(&c->groups[0].heads[1], &f->heads[1], sizeof(f->heads[1]));
+	assert_int_equal(c->groups[0].nmarks, 1);
+	assert_true(c->groups[0].marks[0].owner == 8 && c->groups[0].marks[0].number == 9);
+	assert_true(c->groups[0].on_demand && !c->groups[1].on_demand);
+	assert_string_equal(c->groups[0].share, "/srv/fotos");
 	assert_string_equal(c->groups[1].name, "plain");
 	assert_int_equal(c->groups[1].keyring_n + c->groups[1].naddresses + c->groups[1].nheads, 0);
 	export_content_free(c);
@@ -167,16 +175,8 @@ static void a_file_that_asks_for_too_much_is_refused_before_any_work(void **stat
 	static const struct {
 		size_t at;
 		uint8_t v;
-	} asks[] = { { 8, EXPORT_LOG2_N_MAX + 1 },
-		     { 8, 63 },
-		     { 8, 0 },
-		     { 8, 16 },
-		     { 12, EXPORT_R_MAX + 1 },
-		     { 12, 0 },
-		     { 9, 1 },
-		     { 16, EXPORT_P_MAX + 1 },
-		     { 16, 0 },
-		     { 13, 255 } };
+	} asks[] = { { 8, 20 }, { 8, 63 }, { 8, 0 },  { 8, 16 }, { 12, EXPORT_R_MAX + 1 },
+		     { 12, 0 }, { 9, 1 },  { 16, 2 }, { 16, 0 }, { 13, 255 } };
 
 	for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
 		sealed(f, true);
@@ -187,7 +187,7 @@ static void a_file_that_asks_for_too_much_is_refused_before_any_work(void **stat
 	/* 2^N is below 2^(16 r), or scrypt has no such parameters: more memory would not help. */
 	assert_int_equal(export_seal(&f->c, false, "x", &(struct export_cost){ .log2_n = 16, .r = 1, .p = 1 }, &f->out),
 	                 EXPORT_COST);
-	assert_int_equal(export_seal(&f->c, false, "x", &(struct export_cost){ .log2_n = 21, .r = 8, .p = 1 }, &f->out),
+	assert_int_equal(export_seal(&f->c, false, "x", &(struct export_cost){ .log2_n = 20, .r = 8, .p = 1 }, &f->out),
 	                 EXPORT_COST);
 }
 
@@ -208,6 +208,9 @@ static void content_beyond_its_bounds_is_not_exported(void **state)
 	f->groups[0].nheads = EXPORT_HEADS_MAX + 1;
 	assert_int_equal(export_seal(&f->c, false, "x", &cheap, &f->out), EXPORT_FULL);
 	f->groups[0].nheads = 2;
+	f->groups[0].nmarks = ROSTER_MAX_OWNERS + 1;
+	assert_int_equal(export_seal(&f->c, false, "x", &cheap, &f->out), EXPORT_FULL);
+	f->groups[0].nmarks = 1;
 	f->c.ngroups = EXPORT_GROUPS_MAX + 1;
 	assert_int_equal(export_seal(&f->c, false, "x", &cheap, &f->out), EXPORT_FULL);
 	assert_int_equal(f->out.len, 0);
@@ -241,6 +244,9 @@ static void paper_has_less_in_it(void **state)
 	assert_null(c->groups[0].keyring);
 	assert_int_equal(c->groups[0].nheads, 0);
 	assert_int_equal(c->groups[0].naddresses, 2);
+	assert_string_equal(c->groups[0].share, "");
+	assert_int_equal(c->groups[0].nmarks, 1);
+	assert_true(c->groups[0].on_demand);
 	export_content_free(c);
 }
 
@@ -264,6 +270,9 @@ static void lines_survive_being_typed(void **state)
 	sealed(f, true);
 	text = export_paper(f->out.p, f->out.len);
 	assert_reads(f, text);
+	typed = mem_printf("# lanyard\n#\n%s# end\n", text);
+	assert_reads(f, typed);
+	free(typed);
 	typed = mem_calloc(3, strlen(text) + 1);
 	for (const char *c = text; *c != '\0'; c++) {
 		if (*c == '\n') {

@@ -139,6 +139,30 @@ static void its_bare_news_end_the_wait(void **state)
 	record_clear(&theirs);
 }
 
+/* A file here has the content, so the new one might be that one, moved. The bytes come meanwhile, and the file goes. */
+static void what_came_while_a_move_was_awaited_is_not_got_again(void **state)
+{
+	struct record theirs, mine;
+
+	(void)state;
+	say_file(ANNA, "old", TEXT, sizeof(TEXT), true);
+	assert_true(run());
+	theirs = peer_next(ANNA, "new", RECORD_FILE);
+	have(ANNA, &theirs, TEXT, sizeof(TEXT), CHUNK);
+	record_copy(&mine, &theirs);
+	mine.seq = ++peer_of(BERT)->seq;
+	say(ANNA, &theirs, NULL, 0);
+	turn();
+	assert_non_null(w->fetch->list[TICKET_AWAIT_MOVE]);
+	say(BERT, &mine, TEXT, sizeof(TEXT));
+	assert_non_null(w->fetch->list[TICKET_AWAIT_MOVE]);
+	assert_int_equal(unlinkat(w->root, "old", 0), 0);
+	scan_path("old");
+	assert_true(run());
+	assert_bytes("new", (const uint8_t *)TEXT, sizeof(TEXT));
+	assert_int_equal(peer_of(ANNA)->blocks + peer_of(BERT)->blocks, 0);
+}
+
 static void carrier_that_leaves_is_not_waited_for(void **state)
 {
 	uint8_t root[32];
@@ -184,10 +208,60 @@ static void late_carrier_is_not_silent(void **state)
 	assert_true(carried_may_wait(w->fetch, BERT));
 	assert_true(bert->brings_ms >= SOON_MS);
 	/* But what comes long afterwards does not excuse it. */
+	bert->let_wait = 0;
 	carried_given_up(w->fetch, bert);
 	bert->given_up_ms -= SOON_MS;
 	relay(root, TEXT, sizeof(TEXT));
 	assert_false(carried_may_wait(w->fetch, BERT));
+}
+
+static void gives_up(struct fetch_peer *p)
+{
+	static const uint8_t other[32] = { 1 };
+
+	carried_given_up(w->fetch, p);
+	relay(other, TEXT, 1);
+}
+
+/* BERT brings a little too late again and again, and nothing that anybody waits for. */
+static void lateness_is_excused_once(void **state)
+{
+	struct fetch_peer *bert = fetch_peer_get(w->fetch, BERT);
+	int64_t rest;
+
+	(void)state;
+	gives_up(bert);
+	assert_true(carried_may_wait(w->fetch, BERT));
+	gives_up(bert);
+	assert_false(carried_may_wait(w->fetch, BERT));
+	assert_int_equal(bert->brings_ms, 0);
+	rest = bert->rests_ms - fetch_now(w->fetch);
+	gives_up(bert);
+	assert_true(bert->rests_ms - fetch_now(w->fetch) > rest + rest / 2);
+	for (int i = 0; i < 100; i++) {
+		gives_up(bert);
+		assert_in_range(bert->rests_ms - fetch_now(w->fetch), 0, 11 * 60000);
+	}
+}
+
+/* Then it brings what it is to bring for a while, and is late again. */
+static void whoever_brings_in_time_is_excused_again(void **state)
+{
+	struct fetch_peer *bert = fetch_peer_get(w->fetch, BERT);
+	uint8_t root[32];
+
+	(void)state;
+	gives_up(bert);
+	gives_up(bert);
+	bert->rests_ms = 0;
+	assert_int_equal(bert->in_time, 0);
+	bert->in_time = 63;
+	say_carried("s", root);
+	turn();
+	relay(root, TEXT, sizeof(TEXT));
+	assert_true(run());
+	gives_up(bert);
+	assert_true(carried_may_wait(w->fetch, BERT));
 }
 
 /* BERT passed on what ANNA gave it, before it looked: it is not to blame, and nobody waits for it for a while. */
@@ -265,9 +339,12 @@ int main(void)
 		T(what_nobody_waits_for_takes_bounded_memory),
 		T(its_news_bring_the_bytes_too),
 		T(its_bare_news_end_the_wait),
+		T(what_came_while_a_move_was_awaited_is_not_got_again),
 		T(carrier_that_leaves_is_not_waited_for),
 		TH(silent_carrier_is_waited_for_once),
 		TH(late_carrier_is_not_silent),
+		TH(lateness_is_excused_once),
+		T(whoever_brings_in_time_is_excused_again),
 		T(wrong_bytes_are_not_taken_and_nobodys_fault),
 		TH(other_length_is_not_taken),
 		T(stranger_is_no_carrier),

@@ -12,6 +12,7 @@ static void time_passes(uint64_t id, int64_t ms)
 	DL_FOREACH(p->requests, r)
 		r->sent_ms -= ms;
 	p->last_answer_ms -= ms;
+	p->answered_ms -= ms;
 }
 
 /* Anna sends something all the time, but no block. Bert, who has the file too, gives what she owes. */

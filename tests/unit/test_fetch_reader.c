@@ -1,5 +1,5 @@
 /* What a reader changed while it was a member, and nobody else has: a concurrent version does not replace it, and
- * whoever lists it hears that it is here. */
+ * whoever lists it hears that it is here. And what a member made while it was a reader, and keeps to itself. */
 #include "tests/unit/fetch_world.h"
 
 static const char ours[] = "written as a member", theirs[] = "by another";
@@ -98,6 +98,46 @@ static void what_a_member_lists_is_told_again(void **state)
 	assert_int_equal(index_seq(w->index), seq);
 }
 
+/* It made a file, or a symlink, where the group has a folder. */
+static void nobody_waits_for_what_a_former_readers_own_keeps_away(void **state)
+{
+	(void)state;
+	write_text("b", ours);
+	scan_path("b");
+	assert_int_equal(symlinkat("b", w->root, "link"), 0);
+	scan_path("link");
+	assert_int_equal(index_set_aside(w->index, "b", ASIDE_READER), 0);
+	assert_int_equal(index_set_aside(w->index, "link", ASIDE_READER), 0);
+	say_dir(ANNA, "b");
+	say_dir(ANNA, "b/deep");
+	say_text(ANNA, "b/deep/file", theirs);
+	say_dir(ANNA, "link");
+	say_text(ANNA, "link/file", theirs);
+	assert_true(run());
+	assert_text("b", ours);
+	assert_true(is_own("b/deep") && is_own("b/deep/file") && is_own("link/file"));
+	assert_int_equal(index_wants_missing(w->index), 0);
+	assert_int_equal(fetch_waiting(w->fetch), 0);
+}
+
+/* The group deletes a folder in which it has something of its own. */
+static void a_folder_stays_for_what_a_former_reader_has_in_it(void **state)
+{
+	(void)state;
+	say_dir(ANNA, "d");
+	say_text(ANNA, "d/theirs", theirs);
+	assert_true(run());
+	write_text("d/own", ours);
+	assert_int_equal(index_set_aside(w->index, "d/own", ASIDE_READER), 0);
+	say_gone(ANNA, "d/theirs");
+	say_gone(ANNA, "d");
+	assert_true(run());
+	assert_text("d/own", ours);
+	assert_false(is_there("d/theirs"));
+	assert_true(is_own("d"));
+	assert_int_equal(fetch_waiting(w->fetch), 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
@@ -106,6 +146,8 @@ int main(void)
 		T(the_only_copy_stays_when_a_ticket_waits),
 		T(what_a_member_has_is_replaced),
 		T(what_a_member_lists_is_told_again),
+		T(nobody_waits_for_what_a_former_readers_own_keeps_away),
+		T(a_folder_stays_for_what_a_former_reader_has_in_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

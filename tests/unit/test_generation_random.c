@@ -11,7 +11,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/sha256.h"
-#include "sync/seal/generation.h"
+#include "sync/group/generation.h"
 
 enum { NAGENTS = 7, NOWNERS = 3, MOST = 160, NSEALS = 400, STEPS = 120, SUITE = 1, POLICIES = 1, HISTORIES = 200 };
 
@@ -113,15 +113,19 @@ static bool holds(void *arg, uint64_t id)
 	return false;
 }
 
-static bool knows_entry(void *arg, const uint8_t entry[GENERATION_NAME_LEN])
+static struct generation_writer writer(struct side *s)
 {
-	const struct side *s = arg;
+	struct generation_writer w = { .owner = s->agent < NOWNERS, .held = holds, .arg = s };
 
-	for (size_t i = 0; i < s->nexits; i++) {
-		if (memcmp(s->exits[i], entry, GENERATION_NAME_LEN) == 0)
-			return true;
-	}
-	return false;
+	w.id.b[0] = (uint8_t)s->agent;
+	return w;
+}
+
+static bool is_due(struct side *s)
+{
+	const struct generation_writer w = writer(s);
+
+	return generation_is_due(s->j, &w);
 }
 
 /* The agent signs the next generation, and holds it. */
@@ -129,10 +133,11 @@ static void answer(struct side *s)
 {
 	struct world *w = s->w;
 	struct generation *g = &w->gens[w->ngens];
+	const struct generation_writer asker = writer(s);
 
 	if (w->ngens == MOST)
 		return;
-	assert_int_equal(generation_next(s->j, holds, s, g), 0);
+	assert_int_equal(generation_next(s->j, &asker, g), 0);
 	g->signer.b[0] = (uint8_t)s->agent;
 	fresh_name(w, g->commitment);
 	fresh_name(w, g->name);
@@ -148,24 +153,25 @@ static void depart(struct world *w, size_t by, size_t who)
 	w->knows_exit[by][who] = true;
 }
 
-/* Both hear all that the other knows, if neither knows that the other has gone; then secrets are given. */
+/* Secrets are taken by who knows of all exits that the giver knows. */
 static void give(struct world *w, size_t from, size_t to)
 {
 	struct side giver, taker;
 
 	look(&giver, w, from);
 	look(&taker, w, to);
+	for (size_t i = 0; i < NAGENTS; i++)
+		assert_true(!w->knows_exit[from][i] || w->knows_exit[to][i]);
 	for (size_t i = 0; i < w->ngens; i++) {
 		if (w->holds[from][i] && !giver.gone[to] && !giver.gone[from] &&
-		    generation_is_heard(giver.j, w->gens[i].name, knows_entry, &giver) &&
-		    generation_is_heard(taker.j, w->gens[i].name, knows_entry, &taker) &&
-		    generation_promise(taker.j, generation_id(&w->gens[i])) != NULL)
+		    generation_vouched(taker.j, generation_id(&w->gens[i])) != NULL)
 			w->holds[to][i] = true;
 	}
 	generation_free(giver.j);
 	generation_free(taker.j);
 }
 
+/* Both hear all that the other knows, if neither knows that the other has gone; then secrets are given. */
 static void meet(struct world *w, size_t a, size_t b)
 {
 	if (w->knows_exit[a][b] || w->knows_exit[b][a] || w->knows_exit[a][a] || w->knows_exit[b][b])
@@ -186,7 +192,7 @@ static void act(struct world *w, size_t agent)
 
 	look(&s, w, agent);
 	current = generation_current(s.j);
-	if (!s.gone[agent] && generation_is_due(s.j, agent < NOWNERS, holds, &s))
+	if (!s.gone[agent] && is_due(&s))
 		answer(&s);
 	else if (!s.gone[agent] && generation_state(s.j) == GENERATION_FIT && w->nseals < NSEALS &&
 	         w->holds[agent][gen_of(w, current->name)]) {
@@ -239,7 +245,7 @@ static void settle(struct world *w)
 			struct side s;
 
 			look(&s, w, a);
-			if (!w->gone[a] && generation_is_due(s.j, a < NOWNERS, holds, &s)) {
+			if (!w->gone[a] && is_due(&s)) {
 				answer(&s);
 				a = 0; /* the others hear of it first */
 			}

@@ -1,5 +1,6 @@
 /* Proves that a file's content is the same however it is read: by one job or in segments by several, with its holes
- * read or not. Each test has a fresh folder; the reference is cut and hashed here, front to back. */
+ * read or not, by the plain rule and by secret ones. Each test has a fresh folder; the reference is cut and hashed
+ * here, front to back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,6 +22,7 @@
 #include "sync/hash/cutter.h"
 #include "sync/plan/zeros.h"
 #include "sync/hash/hash.h"
+#include "sync/seal/cut_rule.h"
 #include "tests/unit/noise.h"
 
 static char dir_path[32];
@@ -29,6 +31,8 @@ static struct loop *loop;
 static struct workers *workers;
 static struct share_handle *handle;
 static struct hash *hash;
+static const struct chunk_rule *rule;
+static struct chunk_rule *secret;
 static int done_count;
 static bool free_done; /* nobody in the test holds the files */
 static int drop_count;
@@ -65,7 +69,7 @@ static int set_up(void **state)
 	if (dir < 0 || fstat(dir, &st) < 0)
 		return -1;
 	handle = share_handle_new(dir_path, (const uint8_t[MARKER_SIZE]){ 0 }, dir, dir, st.st_dev, st.st_ino);
-	hash = hash_new(workers, &ops, NULL);
+	hash = hash_new(workers, rule, &ops, NULL);
 	done_count = drop_count = 0;
 	return handle != NULL ? 0 : -1;
 }
@@ -127,7 +131,7 @@ static struct hash_file *hash_one(const char *name)
 /* The content of n bytes, by the definition in record.h. */
 static struct content reference(const uint8_t *p, size_t n, uint8_t log2)
 {
-	struct chunk_stream s = CHUNK_STREAM_INIT(log2);
+	void *s;
 	struct blocklist list = { 0 };
 	struct content c = { 0 };
 	size_t begin = 0;
@@ -141,16 +145,18 @@ static struct content reference(const uint8_t *p, size_t n, uint8_t log2)
 		return c;
 	}
 	list.b = mem_calloc(n / CHUNK_WHOLE_MAX * 8 + 1, sizeof(list.b[0]));
+	s = rule->start(rule, log2);
 	while (at < n) {
 		bool cut;
 
-		at += chunk_feed(&s, p + at, n - at, &cut);
+		at += rule->feed(s, p + at, n - at, &cut);
 		if (!cut && at < n)
 			continue;
 		list.b[list.n].len = (uint32_t)(at - begin);
 		sha256(list.b[list.n++].hash, p + begin, at - begin);
 		begin = at;
 	}
+	rule->stop(s);
 	c = blocklist_content(&list);
 	blocklist_clear(&list);
 	return c;
@@ -291,7 +297,7 @@ static void test_a_terabyte_of_holes_is_cut_like_any_file(void **state)
 	assert_int_equal(f->status, HASH_DONE);
 	assert_int_equal(f->content.size, size);
 	list.b = mem_calloc(f->blocks.n + 1, sizeof(list.b[0]));
-	cutter_init(&c, fd, size, f->chunk_log2, true, (struct cutter_range){ .end = size });
+	cutter_init(&c, rule, fd, size, f->chunk_log2, true, (struct cutter_range){ .end = size });
 	while (list.n < f->blocks.n && cutter_next(&c, &list.b[list.n]) > 0)
 		data += !zeros_block(&list.b[list.n++]);
 	assert_int_equal(c.pos, size);
@@ -453,10 +459,50 @@ static void test_freeing_drops_what_is_under_way(void **state)
 			loop_turn(loop, true);
 		assert_int_equal(drop_count, 10);
 		assert_true(done_count < 10);
-		hash = hash_new(workers, &ops, NULL);
+		hash = hash_new(workers, rule, &ops, NULL);
 	}
 	free_done = false;
 	free(p);
+}
+
+static int with_plain_cuts(void **state)
+{
+	(void)state;
+	rule = &chunk_plain;
+	return 0;
+}
+
+static int with_secret_cuts(enum keys_policy policy)
+{
+	static const struct group_id group = { "a group" };
+	const struct keys_about about = { .id = 7, .suite = KEYS_SUITE, .policy = (uint8_t)policy };
+	struct keys *k = keys_new(&group, &about, (const uint8_t[KEYS_SECRET_LEN]){ 1 });
+
+	if (k == NULL)
+		return -1;
+	secret = cut_rule_new(k);
+	rule = secret;
+	keys_free(k);
+	return 0;
+}
+
+static int with_packed_cuts(void **state)
+{
+	(void)state;
+	return with_secret_cuts(KEYS_PACKED);
+}
+
+static int with_uniform_cuts(void **state)
+{
+	(void)state;
+	return with_secret_cuts(KEYS_UNIFORM);
+}
+
+static int forget_cuts(void **state)
+{
+	(void)state;
+	cut_rule_free(secret);
+	return 0;
 }
 
 int main(void)
@@ -477,5 +523,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_freeing_drops_what_is_under_way, set_up, tear_down),
 	};
 
-	return cmocka_run_group_tests_name("hash", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("hash", tests, with_plain_cuts, NULL) +
+	       cmocka_run_group_tests_name("hash, packed", tests, with_packed_cuts, forget_cuts) +
+	       cmocka_run_group_tests_name("hash, uniform", tests, with_uniform_cuts, forget_cuts);
 }

@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "base/sha256.h"
-#include "sync/seal/head.h"
+#include "sync/seal/head_sum.h"
 #include "tests/unit/seal_forms.h"
 #include "tests/unit/seal_world.h"
 
@@ -334,33 +334,6 @@ static void equal_knowledge_of_other_rows_shows_a_lie_between(void **state)
 	head_clear(&ours);
 }
 
-static void a_vault_that_has_it_and_does_not_give_it_withholds(void **state)
-{
-	struct fixture *f = *state;
-	struct head ours = told(f, f->self), them = theirs(f, 8, 5), vault;
-
-	/* The vault has B up to 8; we have taken the vault's rows up to 9, and B's up to 7. */
-	f->have[0] = (struct head_have){ .epoch = A, .seq = 5 };
-	f->have[1] = (struct head_have){ .epoch = B, .seq = 8 };
-	f->h.epoch = V;
-	f->h.seq = 9;
-	vault = told(f, f->other);
-	assert_true(head_covers(&vault, &ours) && head_covers(&vault, &them));
-	assert_true(head_withholds(&vault, &ours, &them));
-	head_clear(&vault);
-	f->h.seq = 10; /* there is more to take: it may come yet */
-	vault = told(f, f->other);
-	assert_false(head_withholds(&vault, &ours, &them));
-	head_clear(&vault);
-	f->h.seq = 9;
-	f->have[1].seq = 7; /* it has not heard of it itself */
-	vault = told(f, f->other);
-	assert_false(head_withholds(&vault, &ours, &them));
-	head_clear(&vault);
-	head_clear(&them);
-	head_clear(&ours);
-}
-
 static void less_than_was_signed_is_rolled_back(void **state)
 {
 	struct fixture *f = *state;
@@ -404,6 +377,44 @@ static void the_root_depends_on_rows_and_not_on_their_order(void **state)
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+/* However many passes it takes, and whatever is sorted in one step. */
+static void a_root_in_steps_is_the_root(void **state)
+{
+	enum { MANY = 3000 };
+	static const struct {
+		size_t rows, expected, most, step;
+	} cases[] = {
+		{ 0, 0, 10, 1 },           { 1, 1, 10, 1 },        { MANY, MANY, MANY, 1 }, { MANY, MANY, MANY, MANY },
+		{ MANY, MANY, 1024, 50 },  { MANY, MANY, 700, 1 }, { MANY, MANY, 1, 100 },  { MANY, 3, 1, 7 },
+		{ MANY, 1 << 20, 3, 100 },
+	};
+	struct head_row *rows = mem_calloc(MANY, sizeof(rows[0])), *given = mem_calloc(MANY, sizeof(rows[0]));
+	uint8_t one[32], other[32];
+
+	(void)state;
+	for (uint64_t i = 0; i < MANY; i++) {
+		seal_world_bytes(given[i].path_id, i);
+		seal_world_bytes(given[i].core, i + MANY);
+	}
+	for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+		struct head_sum *s = head_sum_new(cases[c].expected, cases[c].most);
+
+		do {
+			for (size_t i = 0; i < cases[c].rows; i++)
+				head_sum_add(s, &given[i]);
+			while (head_sum_sort(s, cases[c].step))
+				;
+		} while (head_sum_goes_on(s));
+		head_sum_root(s, one);
+		head_sum_free(s);
+		memcpy(rows, given, MANY * sizeof(rows[0]));
+		head_root(other, rows, cases[c].rows);
+		assert_memory_equal(one, other, sizeof(one));
+	}
+	free(rows);
+	free(given);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -417,9 +428,9 @@ int main(void)
 		CASE(another_epoch_is_ordered_by_link_then_by_clock),
 		CASE(two_are_in_sync_when_nothing_differs),
 		CASE(equal_knowledge_of_other_rows_shows_a_lie_between),
-		CASE(a_vault_that_has_it_and_does_not_give_it_withholds),
 		CASE(less_than_was_signed_is_rolled_back),
 		cmocka_unit_test(the_root_depends_on_rows_and_not_on_their_order),
+		cmocka_unit_test(a_root_in_steps_is_the_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -208,6 +208,11 @@ static void go_back_to(int schema, const char *path)
 		int schema; /* the greatest that lacks it */
 		const char *sql;
 	} steps[] = {
+		{ 9, "PRAGMA user_version = 9; DROP TABLE joins" },
+		{ 8, "PRAGMA user_version = 8; DROP TABLE sealed_contents; DROP TABLE heads; DROP TABLE vault_cores;"
+		     "DROP TABLE vault_paths; DROP TABLE vault_objects; DROP TABLE vault_mail;"
+		     "ALTER TABLE state DROP COLUMN vault_bytes; ALTER TABLE state DROP COLUMN vault_objects;"
+		     "ALTER TABLE state DROP COLUMN vault_rows" },
 		{ 7, "PRAGMA user_version = 7; DROP TABLE digests; ALTER TABLE state DROP COLUMN digested;"
 		     "CREATE INDEX files_h8 ON files(h8) WHERE h8 IS NOT NULL" },
 		{ 6, "PRAGMA user_version = 6; DROP TABLE aside; DROP TABLE holds; DROP INDEX wanted_h8;"
@@ -299,6 +304,7 @@ static void an_older_index_is_brought_up_to_date(void **state)
 	check_upgrade(5);
 	check_upgrade(6);
 	check_upgrade(7);
+	check_upgrade(8);
 }
 
 static void what_cannot_be_opened_says_why(void **state)

@@ -150,7 +150,9 @@ static void knowing_ends_at_the_first_row_that_was_not_taken(void **state)
 	(void)state;
 	put("a", true);
 	assert_int_equal(index_peer_put(ix, PEER, &p), 0);
+	assert_false(index_has_rejected(ix));
 	assert_int_equal(index_note_rejected(ix, 1000, 30), 0);
+	assert_true(index_has_rejected(ix));
 	assert_int_equal(index_note_rejected(ix, 1000, 20), 0);
 	assert_int_equal(index_note_rejected(ix, 1000, 40), 0);
 	assert_int_equal(index_note_known(ix, 1), 0);
@@ -172,6 +174,84 @@ static void what_nobody_changed_is_not_known(void **state)
 	assert_false(index_knows(ix, &(struct version){ 0 }));
 }
 
+/* --- members that are never met --- */
+
+static void what_was_shown_from_afar_is_known(void **state)
+{
+	struct index_peer p = { .epoch = 1000, .received = 10 };
+
+	(void)state;
+	put("a", true);
+	assert_int_equal(index_note_far(ix, 1000, 50), 0);
+	assert_int_equal(index_note_far(ix, 1000, 40), 0);
+	/* Once we had met it, and had less of it. */
+	assert_int_equal(index_peer_put(ix, PEER, &p), 0);
+	assert_int_equal(index_note_known(ix, 1), 0);
+	assert_false(knows(1000, 1));
+	assert_int_equal(index_confirm_known(ix), 0);
+	assert_int_equal(forget(1), 1);
+	assert_true(knows(1000, 50));
+	assert_false(knows(1000, 51));
+	assert_int_equal(index_note_far(ix, 1000, 60), 0);
+	assert_false(knows(1000, 51)); /* not before it is confirmed */
+	p.received = 70;
+	assert_int_equal(index_peer_put(ix, PEER, &p), 0);
+	assert_int_equal(index_note_known(ix, 1), 0);
+	assert_int_equal(index_confirm_known(ix), 0);
+	assert_true(knows(1000, 70));
+}
+
+static void knowing_from_afar_ends_at_a_row_that_was_not_taken(void **state)
+{
+	(void)state;
+	put("a", true);
+	assert_int_equal(index_note_rejected(ix, 1000, 30), 0);
+	assert_int_equal(index_note_far(ix, 1000, 50), 0);
+	assert_int_equal(index_note_far(ix, 2000, 50), 0);
+	assert_int_equal(index_note_rejected(ix, 2000, 20), 0);
+	assert_int_equal(index_confirm_known(ix), 0);
+	assert_int_equal(forget(1), 1);
+	assert_true(knows(1000, 29));
+	assert_false(knows(1000, 30));
+	assert_true(knows(2000, 19));
+	assert_false(knows(2000, 20));
+}
+
+static void our_own_epoch_and_numbers_of_no_row_are_not_noted_from_afar(void **state)
+{
+	(void)state;
+	put("a", true);
+	assert_int_equal(index_note_far(ix, index_epoch(ix), 50), -1);
+	assert_int_equal(index_note_far(ix, 1000, VERSION_PLAIN_MAX + 1), -1);
+	assert_int_equal(index_note_far(ix, 0, 1), -1);
+	assert_int_equal(index_confirm_known(ix), 0);
+	assert_int_equal(forget(1), 1);
+	assert_false(knows(index_epoch(ix), 50));
+	assert_false(knows(1000, 1));
+}
+
+/* A vault says that it has all of B up to 1,000, and so may we; it has hidden B's row 900. Tombstones that the vault
+ * has settled are forgotten. When row 900 comes, it is not one that was deleted here. */
+static void what_a_vault_says_of_others_is_not_known(void **state)
+{
+	enum { VAULT = 6 };
+	struct index_peer vault = { .epoch = 3000, .received = 1000, .settled = 2 };
+
+	(void)state;
+	put("a", true);
+	put("b", true);
+	vault.settled_epoch = index_epoch(ix);
+	assert_int_equal(index_peer_put(ix, VAULT, &vault), 0);
+	assert_int_equal(index_note_known(ix, 2), 0);
+	assert_int_equal(index_confirm_known(ix), 0);
+	assert_int_equal(forget(2), 2);
+	assert_false(knows(1000, 900));
+	/* B's signed head, with the same root as ours, would be another matter. */
+	assert_int_equal(index_note_far(ix, 1000, 1000), 0);
+	assert_int_equal(index_confirm_known(ix), 0);
+	assert_true(knows(1000, 900));
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -181,6 +261,10 @@ int main(void)
 		T(known_is_what_was_received_and_settled_when_it_was_noted),
 		T(knowing_ends_at_the_first_row_that_was_not_taken),
 		T(what_nobody_changed_is_not_known),
+		T(what_was_shown_from_afar_is_known),
+		T(knowing_from_afar_ends_at_a_row_that_was_not_taken),
+		T(our_own_epoch_and_numbers_of_no_row_are_not_noted_from_afar),
+		T(what_a_vault_says_of_others_is_not_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,10 +99,52 @@ static void a_cursor_survives_changes_and_commits(void **state)
 	assert_int_equal(index_totals(ix).tombstones, 100);
 }
 
+static void tombstones_can_be_brief(void **state)
+{
+	struct index_cursor *c;
+	struct record r;
+
+	(void)state;
+	put("d", false);
+	put("d/dead", false);
+	put("d/dead", true);
+	put("e", false);
+	c = index_walk(ix, "d");
+	index_cursor_brief(c);
+	assert_int_equal(index_next(c, &r), 1);
+	assert_string_equal(r.path, "d");
+	assert_true(r.version.n > 0);
+	record_clear(&r);
+	assert_int_equal(index_next(c, &r), 1);
+	assert_string_equal(r.path, "d/dead");
+	assert_true(r.deleted && r.version.n == 0);
+	record_clear(&r);
+	assert_int_equal(index_next(c, &r), 0);
+	index_cursor_free(c);
+}
+
+static void what_lives_below_a_folder(void **state)
+{
+	(void)state;
+	put("d", false);
+	put("d-e", false);
+	put("e/f", false);
+	assert_false(index_may_live_below(ix, "d", 10));
+	put("d/a/b", true);
+	put("d/c", true);
+	assert_false(index_may_live_below(ix, "d", 2));
+	/* More than it may look at. */
+	assert_true(index_may_live_below(ix, "d", 1));
+	put("d/z", false);
+	assert_true(index_may_live_below(ix, "d", 10));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_walk_sees_folders_before_their_content, setup, teardown),
+		cmocka_unit_test_setup_teardown(tombstones_can_be_brief, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_lives_below_a_folder, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cursor_survives_changes_and_commits, setup, teardown),
 	};
 

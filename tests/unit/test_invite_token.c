@@ -8,7 +8,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "sync/group/invite.h"
 #include "tests/unit/invite_world.h"
 
@@ -31,6 +33,48 @@ static void a_token_tells_all_that_the_invite_holds(void **state)
 	assert_memory_equal(&back, &f->invite, sizeof(back));
 	free(token);
 	free(padded);
+}
+
+/* The token's bytes without the checksum, with one byte of another value behind them if that is above 0. */
+static char *with_behind(const char *token, int shorter, int more)
+{
+	uint8_t bytes[INVITE_TOKEN_MAX], hash[SHA256_SIZE];
+	int n = base64url_decode(bytes, sizeof(bytes), token + 9, strlen(token) - 9) - 4 - shorter;
+	char *made = mem_calloc(1, INVITE_TOKEN_MAX + 16);
+
+	assert_true(n > 0);
+	if (more > 0)
+		bytes[n++] = (uint8_t)more;
+	sha256(hash, bytes, (size_t)n);
+	memcpy(bytes + n, hash, 4);
+	memcpy(made, token, 9);
+	base64url_encode(made + 9, bytes, (size_t)n + 4);
+	return made;
+}
+
+/* One byte behind the token of any other group is what a version takes for that of another version which does not know
+ * sealed groups. */
+static void the_token_of_a_sealed_group_is_one_of_another_version_to_earlier_ones(void **state)
+{
+	struct fixture *f = *state;
+	struct invite back;
+	char *plain = invite_token(&f->invite), *token, *shorter, *later;
+
+	f->invite.sealed = true;
+	token = invite_token(&f->invite);
+	assert_int_equal(invite_parse(&back, token), INVITE_OK);
+	assert_true(back.sealed);
+	shorter = with_behind(token, 1, 0);
+	assert_string_equal(shorter, plain);
+	later = with_behind(token, 1, 2);
+	assert_int_equal(invite_parse(&back, later), INVITE_OTHER_VERSION);
+	free(later);
+	later = with_behind(token, 0, 1);
+	assert_int_equal(invite_parse(&back, later), INVITE_OTHER_VERSION);
+	free(later);
+	free(shorter);
+	free(token);
+	free(plain);
 }
 
 static void a_token_stays_short_however_many_addresses(void **state)
@@ -136,6 +180,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_token_tells_all_that_the_invite_holds),
+		TEST(the_token_of_a_sealed_group_is_one_of_another_version_to_earlier_ones),
 		TEST(a_token_stays_short_however_many_addresses),
 		TEST(what_is_no_token_is_told_apart_from_a_damaged_one),
 		TEST(a_truncated_token_is_damaged),

@@ -136,6 +136,21 @@ static void names_are_shortened_for_disks_that_hold_less(void **state)
 	assert_int_equal(kept_name_shorten(name), -1);
 }
 
+static void the_component_is_found_behind_the_hands(void **state)
+{
+	const struct kept_hands hands = { .wrote = 1, .took = 2 };
+	struct kept_tag tag = kept_tag_of("d/x-y.txt");
+	char name[KEPT_NAME_MAX];
+
+	(void)state;
+	kept_name_format(name, &tag, moment, &hands, "d/x-y.txt");
+	assert_string_equal(kept_name_component(name), "x-y.txt");
+	kept_name_format(name, &tag, moment, NULL, "d/x-y.txt");
+	assert_string_equal(kept_name_component(name), "x-y.txt");
+	kept_name_format(name, &tag, moment, &hands, NULL);
+	assert_string_equal(kept_name_component(name), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +160,7 @@ int main(void)
 		cmocka_unit_test(a_name_says_through_whose_hands_it_went),
 		cmocka_unit_test(long_names_keep_their_end),
 		cmocka_unit_test(names_are_shortened_for_disks_that_hold_less),
+		cmocka_unit_test(the_component_is_found_behind_the_hands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,7 @@ static void test_derived_keys_are_part_of_the_format(void **state)
 		[KEYS_RECORD] = "7c8a04638ee1916990ec10e72ea7a518e2ae70b46055a740cae33dc714cafa03",
 		[KEYS_NONCE] = "3b7112a62488f62f7958a3b63b59b7b89c1d80768559760d5f9f8d2f0458c5ad",
 		[KEYS_CUT] = "cf2d9fa4fed8b8609800a97044c207dda03648626de6ae1f486077716bd7351c",
+		[KEYS_ROW] = "ace355b4c44f1fa7aca40c11ea35e1aa34aeb07b07daf3e9450a2de7beacffd3",
 	};
 	struct keys *k = keys_number(&group, 3);
 	uint8_t key[KEYS_SECRET_LEN];

@@ -255,7 +255,10 @@ static void test_a_moved_tree_is_not_read(void **state)
 		assert_int_equal(strncmp(logged[log_position(path) - 1] + 1, "in/new/", 7), 0);
 		assert_string_equal(strrchr(logged[log_position(path) - 1], '/'), strrchr(path, '/'));
 	}
-	/* Folders go when they are empty. */
+	/* Folders go when they are empty, which the one with a link is later. */
+	assert_true(log_position("+in/new/d4/f994") < log_position("-old/d4"));
+	assert_true(log_position("-old/d4") < log_position("+in/new/d5"));
+	assert_true(log_position("-old/d3") > log_position("+in/new/d9"));
 	assert_string_equal(logged[nlogged - 1], "-old");
 	assert_true(log_position("-old/d3/link") < log_position("-old/d3"));
 	/* The watches have moved along. */
@@ -334,12 +337,38 @@ static void test_a_full_look_that_had_to_wait_is_the_last(void **state)
 	assert_int_equal(nscanned, 1);
 	move("old", "new");
 	/* As the agent does it, waking for nothing else: so the timer comes before anybody asks how late it is. */
-	loop_timer_start(deadline, DEADLINE_S * 1000, 0);
+	loop_timer_start(deadline, PATIENCE_MS, 0);
 	while (!local_idle(local) && nscanned < 4)
 		(void)loop_turn(loop, true);
 	loop_timer_stop(deadline);
 	slow = 0;
 	assert_int_equal(nscanned, 2);
+	assert_index_is_disk();
+}
+
+/* The walk has the number of its watch, and its entries, when nothing has come of the first half of its rename:
+ * then the watch is removed. */
+static void test_a_folder_is_watched_where_a_walk_met_it(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	put("stays", "x");
+	make_dir("old/sub");
+	assert_int_equal(fstatat(root, "old/sub", &st, 0), 0);
+	checks_folders = true;
+	start_local();
+	checks_folders = false;
+	until_idle();
+	slow = st.st_ino;
+	make_dir("new");
+	move("old/sub", "new/sub");
+	until_idle();
+	slow = 0;
+	forget_log();
+	put("new/sub/late", "x");
+	until_idle();
+	assert_int_equal(nlogged, 1);
 	assert_index_is_disk();
 }
 
@@ -433,6 +462,7 @@ int main(void)
 		T(test_a_tree_moved_twice_or_back_is_not_read),
 		T(test_moved_folders_are_followed_by_a_full_look),
 		T(test_a_full_look_that_had_to_wait_is_the_last),
+		T(test_a_folder_is_watched_where_a_walk_met_it),
 		T(test_a_tree_moved_twice_and_changed_meanwhile),
 		T(test_a_tree_moved_out_is_gone_and_not_listened_to),
 		T(test_kinds_that_replace_each_other),

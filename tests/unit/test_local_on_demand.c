@@ -233,6 +233,34 @@ static void what_is_unshared_is_left_alone(void **state)
 	assert_int_equal(log_position("+other"), 0);
 }
 
+/* Its user writes to the name that is not shared. */
+static void the_shared_name_of_an_unshared_file_is_told(void **state)
+{
+	static const char *const own[] = { "own" };
+	static const struct choices choices = { .mode = CHOOSE_ON_DEMAND, .unshared = own, .nunshared = 1 };
+	struct record before, after;
+	int fd;
+
+	(void)state;
+	put("own", "one");
+	start_on_demand();
+	assert_int_equal(index_choose(ix, &choices), 0);
+	assert_int_equal(index_set_aside(ix, "own", ASIDE_UNSHARED), 0);
+	make_dir("d");
+	assert_int_equal(linkat(root, "own", root, "d/shared", 0), 0);
+	until_idle();
+	before = get_row("d/shared");
+	fd = openat(root, "own", O_WRONLY | O_APPEND);
+	assert_int_equal(write(fd, "more", 4), 4);
+	close(fd);
+	until_idle();
+	after = get_row("d/shared");
+	assert_int_equal(after.content.size, before.content.size + 4);
+	record_clear(&before);
+	record_clear(&after);
+	assert_row("own", "");
+}
+
 /* --- an index that was put back --- */
 
 static bool merges;
@@ -264,6 +292,7 @@ static void a_merge_takes_nothing_for_a_change(void **state)
 		put(path, "one");
 		free(path);
 	}
+	make_dir("empty");
 	start_on_demand();
 	stop_local();
 	forget_log();
@@ -274,13 +303,15 @@ static void a_merge_takes_nothing_for_a_change(void **state)
 		free(path);
 	}
 	put("f38", "another");
+	assert_int_equal(unlinkat(root, "empty", AT_REMOVEDIR), 0);
 	assert_int_equal(index_leaving_put(ix, "f39", true), 0);
 	merges = true;
 	start_merging();
 	assert_int_equal(local_held(local, NULL), 0);
 	assert_row("f0", "");
-	assert_true(is_listed("f0") && is_listed("f38"));
-	assert_int_equal(index_listed(ix), 39);
+	assert_row("empty", "");
+	assert_true(is_listed("f0") && is_listed("f38") && is_listed("empty"));
+	assert_int_equal(index_listed(ix), 40);
 	assert_int_equal(index_totals(ix).tombstones, 0);
 	r = get_row("f38");
 	assert_int_equal(version_counter(&r.version, index_epoch(ix)), 0);
@@ -480,6 +511,7 @@ int main(void)
 		T(a_deletion_takes_only_what_was_here),
 		T(a_folder_stays_listed_while_something_below_it_is),
 		T(what_is_unshared_is_left_alone),
+		T(the_shared_name_of_an_unshared_file_is_told),
 		T(a_merge_takes_nothing_for_a_change),
 		T(without_a_merge_it_would_be_deleted),
 		T(nothing_a_reader_does_is_told),

@@ -85,12 +85,25 @@ static void test_other_paddings_do_not_fit(void **state)
 	assert_false(pad_possible((4 << 20) - 1));
 }
 
+static void test_blocks_are_padded_by_what_cut_them(void **state)
+{
+	(void)state;
+	assert_int_equal(pad_block_avg(KEYS_UNIFORM, CHUNK_RULE + 16, 81920), 16);
+	assert_int_equal(pad_block_avg(KEYS_UNIFORM, CHUNK_RULE + 16, 81921), 0);
+	assert_int_equal(pad_block_avg(KEYS_PACKED, CHUNK_RULE + 20, 2 << 20), 20);
+	assert_int_equal(pad_block_avg(KEYS_UNIFORM, 16, 1000), 0);
+	assert_int_equal(pad_block_avg(KEYS_UNIFORM, 0, 1000), 0);
+	assert_int_equal(pad_block_avg(KEYS_UNIFORM, CHUNK_RULE + 15, 1000), 0);
+	assert_int_equal(pad_block_avg(KEYS_UNIFORM, CHUNK_RULE + 21, 1000), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sizes_are_known),
 		cmocka_unit_test(test_padding_is_least_and_bounded),
 		cmocka_unit_test(test_uniform_blocks_have_one_size),
+		cmocka_unit_test(test_blocks_are_padded_by_what_cut_them),
 		cmocka_unit_test(test_other_paddings_do_not_fit),
 	};
 

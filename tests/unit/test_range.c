@@ -223,6 +223,25 @@ static void leaves_hold_a_few(void **state)
 	assert_int_equal(range_depth(UINT32_MAX), RANGE_DEPTH_MAX);
 }
 
+/* In the order of paths, numbers go back and forth. */
+static bool number_anew(struct record *r, int i)
+{
+	r->seq = (uint64_t)(i * 7 % ROWS) + 1;
+	return true;
+}
+
+static void rows_are_found_in_the_order_of_their_numbers(void **state)
+{
+	struct range_set s;
+
+	(void)state;
+	make(&s, ROWS, number_anew);
+	range_sort(&s, range_depth(ROWS));
+	for (uint32_t i = 0; i < s.n; i++)
+		assert_int_equal(s.rows[s.by_seq[i]].seq, i + 1);
+	range_clear(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +250,7 @@ int main(void)
 		cmocka_unit_test(only_what_is_at_the_path_counts),
 		cmocka_unit_test(a_set_that_is_much_smaller),
 		cmocka_unit_test(leaves_hold_a_few),
+		cmocka_unit_test(rows_are_found_in_the_order_of_their_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

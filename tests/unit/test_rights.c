@@ -12,8 +12,8 @@ static const struct {
 	enum role role;
 	const char *may; /* a letter for each right, in the order of enum right; '-': it may not */
 } expected[] = {
-	{ ROLE_NONE, "-------" },   { ROLE_OWNER, "trw-aio" }, { ROLE_MEMBER, "trw-a--" },
-	{ ROLE_READER, "tr-----" }, { ROLE_VAULT, "t--s---" },
+	{ ROLE_NONE, "--------" },   { ROLE_OWNER, "trwk-aio" }, { ROLE_MEMBER, "trwk-a--" },
+	{ ROLE_READER, "tr-k----" }, { ROLE_VAULT, "t---s---" },
 };
 
 static void each_role_has_its_rights_and_no_other(void **state)

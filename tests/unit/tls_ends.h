@@ -15,8 +15,9 @@
 #include "base/mem.h"
 #include "sync/peer/tls.h"
 #include "sync/wire/frame.h"
+#include "tests/unit/patience.h"
 
-enum { MAX_LINKS = 8, KEPT_FRAMES = 256, MAX_FAILURES = 80, MAX_TAKEN = 64, PATIENCE_MS = 20000 };
+enum { MAX_LINKS = 8, KEPT_FRAMES = 256, MAX_FAILURES = 80, MAX_TAKEN = 64 };
 
 /* One agent, and everything that it received. */
 struct end {

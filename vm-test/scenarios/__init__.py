@@ -7,9 +7,10 @@ from .left import left, sealed
 from .limits import full, memory
 from .package import upgrade
 from .power import power
+from .vault import vault
 
 # Scenarios go on with the machines of the one before, except those that begin with a machine alone.
-ORDER = (left, people, power, reboot, avahi, address, link, suspend, month, clock, full, memory, upgrade, sealed)
+ORDER = (left, people, power, reboot, avahi, address, link, suspend, month, clock, full, memory, upgrade, sealed, vault)
 ALL = {scenario.__name__: scenario for scenario in ORDER}
 
 __all__ = ["ALL", "Ground"]

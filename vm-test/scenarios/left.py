@@ -20,9 +20,6 @@ def left(ground):
 
 def sealed(ground):
     """the seven steps in a sealed group"""
-    if "--sealed" not in ground.create_usage():
-        print("--            skipped: this lanyard has no `create --sealed`")
-        return
     seven_steps(ground, "--sealed")
 
 
@@ -49,6 +46,8 @@ def seven_steps(ground, *kind):
         settle([a, b, c])
         insist(c.read("IMG-4711.jpg") == trees.noise(PHOTO, seed=2), "the picture is another one on VMC")
         ground.avahi_in_use(a, b, c)
+        for vm in (a, b, c):
+            insist(vm.status(GROUP)["sealed"] == bool(kind), "%s says otherwise of the sealing" % vm.name)
     if ground.big_mb > CAPTURED_MB:
         captures[0].stop()
     with ground.step("4 %d MB come from VMB while VMA's service is killed; VMC has them; VMA comes back" % ground.big_mb):
@@ -80,17 +79,21 @@ def killed_while_a_big_file_comes(ground, a, b, c):
     film.resumed(slack=2 * MEBI)
 
 
-def nothing_readable(captures):
+def secrets():
+    """Names, and pieces of contents, that nobody outside may see."""
     photo, film = trees.noise(PHOTO, seed=2), noise_start(MEBI, seed=4)
-    secrets = [b"IMG-4711", b"holiday-1999", b"notes-abc", b"private diary", b"film-0815", DIARY[20:60], CHANGE[1000:1040]]
-    secrets += [photo[at:at + 32] for at in range(1000, PHOTO, PHOTO // 50)]
-    secrets += [film[at:at + 32] for at in range(0, len(film), len(film) // 20)]
-    moved, advertised = 0, False
+    return [b"IMG-4711", b"holiday-1999", b"notes-abc", b"private diary", b"film-0815", DIARY[20:60], CHANGE[1000:1040],
+            *(photo[at:at + 32] for at in range(1000, PHOTO, PHOTO // 50)),
+            *(film[at:at + 32] for at in range(0, len(film), len(film) // 20))]
+
+
+def nothing_readable(captures):
+    looked_for, moved, advertised = secrets(), 0, False
     for capture in captures:
         for key, data in capture.flows().items():
             moved += len(data) if key[0] == "tcp" else 0
             advertised = advertised or b"_lanyard" in data
-            for secret in secrets:
+            for secret in looked_for:
                 insist(secret not in data, (key, secret))
     # The capture did see the discovery and the transfers, so what it did not see was not there.
     insist(advertised and moved > 2 * PHOTO, (advertised, moved))

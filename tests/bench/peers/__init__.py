@@ -11,9 +11,12 @@ PYTHON, PIPE = sys.executable, subprocess.PIPE
 # name on the command line: (module, class)
 TOOLS = {
     "lanyard": ("lanyard", "Lanyard"),
+    "lanyard-sealed": ("lanyard", "LanyardSealed"),
     "rsync": ("rsync", "Rsync"),
     "rsync-sync": ("rsync", "RsyncSync"),
     "rsync-fsync": ("rsync", "RsyncFsync"),
+    "rsync-ssh": ("rsync", "RsyncSsh"),
+    "rsync-ssh-sync": ("rsync", "RsyncSshSync"),
     "syncthing": ("syncthing", "Syncthing"),
     "syncthing-nofsync": ("syncthing", "SyncthingNoFsync"),
     "unison": ("unison", "Unison"),

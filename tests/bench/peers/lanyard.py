@@ -13,25 +13,39 @@ class Lanyard(peers.Peer):
     settings = "TLS 1.3, every file synced to disk; defaults, --discovery off --peer"
     faithful = True
     needs = (os.path.join(agents.BUILD, "lanyardd"), os.path.join(agents.BUILD, "lanyard"))
+    group_options = ()
 
     def start(self):
-        netlab.form([self.a, self.b], GROUP)
+        netlab.form([self.a, self.b], GROUP, options=self.group_options)
         self.settled(900)
 
-    def meet(self):
-        """The first hashes what it has; then the second does, and they meet: seconds of each, and CPU-s of the second part."""
-        for host in (self.a, self.b):
-            host.daemon.start(*netlab.start_flags(host, [self.a, self.b], "off"))
-        start = time.monotonic()
-        self.a.cli("create", GROUP, "--share", self.a.share)
-        self.a.wait_sync(900, peers=0)
-        alone, token = time.monotonic() - start, self.a.invite(GROUP)
-        before, start = self.processor(), time.monotonic()
-        self.b.cli("join", "--invite", token, "--share", self.b.share)
+    def part(self):
+        """Both are members, their shares still empty, and neither runs."""
+        netlab.form([self.a, self.b], GROUP)
         for host in (self.b, self.a):
-            host.wait_peers(1)
+            host.daemon.stop()
+
+    def alone(self, host):
+        """It starts and hashes what it has, in sync with nobody: seconds."""
+        start = time.monotonic()
+        host.daemon.start()
+        host.wait_sync(900, peers=0)
+        return time.monotonic() - start
+
+    def meet(self):
+        """Both run and see each other from now on: seconds from the connection until both say in sync, CPU-s of both."""
+        events = [host.events() for host in (self.a, self.b)]
+        before = self.processor()
+        self.b.mend()
+        met = min(e.wait("peer-connected", 90)["time"] for e in events)
         self.settled(900)
-        return alone, time.monotonic() - start, self.processor() - before
+        cpu, ends = self.processor() - before, []
+        for e in events:
+            while e.poll(0.2):
+                pass
+            ends.append([one for one in e.seen if one["event"] == "in-sync"][-1]["time"])
+            e.close()
+        return max(ends) - met, cpu
 
     def processor(self):
         """CPU-s of both agents since they began."""
@@ -95,3 +109,9 @@ class Lanyard(peers.Peer):
     def stop(self):
         for host in (self.a, self.b):
             host.daemon.finish()
+
+
+class LanyardSealed(Lanyard):
+    settings = "as lanyard, in a sealed group"
+    only = ("bigfile", "manyfiles", "scattered")
+    group_options = ("--sealed",)

@@ -1,4 +1,5 @@
-"""rsync: a daemon at the receiver, unencrypted; each change is one run of the client, pushing."""
+"""rsync: a daemon at the receiver, unencrypted, or ssh; each change is one run of the client, pushing."""
+import shlex
 import subprocess
 import time
 
@@ -27,9 +28,12 @@ class Rsync(peers.Peer):
             "rsync", "rsync://%s/" % self.b.ip, check=False).returncode == 0)
         self.push()
 
+    def where(self):
+        """What rsync's command line says of the receiver."""
+        return ["rsync://%s/share/" % self.b.ip]
+
     def push(self):
-        self.client = self.a.popen("rsync", "-a", "--delete", *self.options, self.a.share + "/",
-                                   "rsync://%s/share/" % self.b.ip, stderr=subprocess.PIPE)
+        self.client = self.a.popen("rsync", "-a", "--delete", *self.options, self.a.share + "/", *self.where(), stderr=subprocess.PIPE)
         said = self.client.communicate()[1]
         if self.client.returncode != 0:
             raise netlab.LabError("rsync: exit %d: %s" % (self.client.returncode, said.decode(errors="replace")))
@@ -56,6 +60,52 @@ class RsyncFsync(Rsync):
 
 class RsyncSync(Rsync):
     settings = "daemon, unencrypted, -a --delete, then syncfs of the receiver's disk"
+    durable = True
+
+    def push(self):
+        super().push()
+        subprocess.run(["sync", "-f", self.b.share], check=True)
+
+
+class RsyncSsh(Rsync):
+    """As most use it. Its sshd runs at the receiver, with keys of its own; nobody's settings or keys are read."""
+    settings = "over ssh, its default cipher, -a --delete, not synced to disk"
+    needs = ("rsync", "/usr/sbin/sshd", "ssh", "ssh-keygen")
+    port = 2222
+
+    def start(self):
+        for key in ("host", "user"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.b.path(key)], check=True)
+        with open(self.b.path("host.pub")) as f, open(self.b.path("known"), "w") as known:
+            known.write("[%s]:%d %s" % (self.b.ip, self.port, f.read()))
+        with open(self.b.path("sshd_config"), "w") as f:
+            f.write("Port %d\nListenAddress %s\nHostKey %s\nAuthorizedKeysFile %s\nPidFile none\nUsePAM no\nStrictModes no\n"
+                    "PermitRootLogin prohibit-password\nPasswordAuthentication no\n"
+                    % (self.port, self.b.ip, self.b.path("host"), self.b.path("user.pub")))
+        # It insists on that folder, which is the host's own.
+        self.b.run("mkdir", "-p", "/run/sshd")
+        self.daemon = self.b.popen("/usr/sbin/sshd", "-D", "-f", self.b.path("sshd_config"), "-E", self.b.path("sshd.log"))
+        netlab.until(lambda: "sshd answers\n" + self.logs(),
+                     lambda: self.a.run(*self.ssh(), "root@" + self.b.ip, "true", check=False).returncode == 0)
+        self.push()
+
+    def ssh(self):
+        return ["ssh", "-F", "/dev/null", "-p", str(self.port), "-i", self.b.path("user"), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
+                "-o", "UserKnownHostsFile=" + self.b.path("known"), "-o", "GlobalKnownHostsFile=/dev/null"]
+
+    def where(self):
+        return ["-e", shlex.join(self.ssh()), "root@%s:%s/" % (self.b.ip, self.b.share)]
+
+    def logs(self):
+        try:
+            with open(self.b.path("sshd.log")) as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+
+class RsyncSshSync(RsyncSsh):
+    settings = "over ssh, its default cipher, -a --delete, then syncfs of the receiver's disk"
     durable = True
 
     def push(self):

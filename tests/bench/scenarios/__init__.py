@@ -6,7 +6,7 @@ scenario that takes long and hardly varies is not repeated.  PEERS: the tools th
 import importlib
 
 ORDER = ("bigfile", "gigabit", "copyin", "manyfiles", "insert", "scattered", "rename", "swarm", "swarm8", "smallswarm", "latency",
-         "restart", "first_meeting", "memory")
+         "restart", "first_meeting", "vault", "memory")
 
 
 def scenario(name):
