@@ -287,11 +287,12 @@ lab: all ## open a network of hosts with agents, and a shell to experiment in
 	$(Q)LANYARD_BUILD=$(B) tests/lab/lab
 
 # With a PATH of nothing but what scripts/setup installs: a test that needs more fails on every machine, not only on an
-# empty one. Each test of the lab runs once: under sanitizers, where it proves the same and more, or else plain.
+# empty one. Each test of the lab runs once: under sanitizers, where it proves the same and more, or else plain. A stage
+# that fails does not hide what the others have to say.
 check: ## install what the tests need, and run all of them
 	$(Q)scripts/setup --test
 	$(Q)scripts/bare-path '$(B)/bare-path' --test
-	+$(Q)PATH="$$(cd '$(B)/bare-path' && pwd)" MAKE='$(MAKE)' scripts/stages lint built 'unit fuzz-replay sim' asan-unit tsan-unit \
+	+$(Q)PATH="$$(cd '$(B)/bare-path' && pwd)" MAKE='$(MAKE)' scripts/stages -k lint built 'unit fuzz-replay sim' asan-unit tsan-unit \
 		'lab-test QUICK=1' 'hostile QUICK=1' fault-test lab-asan
 
 # The inner loop: what a change breaks most often, soonest first. `make check` is what proves it.
