@@ -24,6 +24,7 @@ enum api_rights { API_SOCKET, API_OWNER, API_READER };
 	ROW(GET, "/metrics", api_metrics, READER, "the state of the agent for Prometheus")                   \
 	ROW(GET, "/v1/stream", api_stream, OWNER, "what happens, as server-sent events")                     \
 	ROW(POST, "/v1/web/link", api_web_link, SOCKET, "a link that begins a session of the page")          \
+	ROW(POST, "/v1/web/await", api_web_await, SOCKET, "answers when a link is not good any more")        \
 	ROW(POST, "/v1/web/revoke", api_web_revoke, SOCKET, "end all sessions of the page")                  \
 	ROW(GET, "/v1/wait", api_wait, OWNER, "answers when all groups are in sync")                         \
 	ROW(GET, "/v1/groups", api_groups, OWNER, "the groups of this agent, and those seen on the network") \

@@ -245,6 +245,11 @@ char *web_link(struct web *web, char **why)
 	return url;
 }
 
+bool web_link_waits(const struct web *web, const char *secret)
+{
+	return web_sessions_waits(web->sessions, web_now_s(web), secret);
+}
+
 size_t web_revoke(struct web *web)
 {
 	if (web->control != NULL)

@@ -3,6 +3,7 @@
 #ifndef LANYARD_AGENT_WEB_H
 #define LANYARD_AGENT_WEB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "agent/api/control.h"
@@ -18,6 +19,8 @@ void web_free(struct web *web); /* NULL is fine */
 
 /* A fresh one-time link: the whole URL. NULL with *why (fresh text). */
 char *web_link(struct web *web, char **why);
+/* Whether a link, of which this is the secret, is still good: not used, not expired, not taken back. */
+bool web_link_waits(const struct web *web, const char *secret);
 /* Ends all sessions and links, and cuts the connections; returns how many sessions there were. */
 size_t web_revoke(struct web *web);
 

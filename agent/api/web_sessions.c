@@ -1,7 +1,6 @@
 /* See web_sessions.h. */
 #include "agent/api/web_sessions.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -87,20 +86,34 @@ int web_sessions_link(struct web_sessions *s, int64_t now_s, char link[WEB_SECRE
 	return 0;
 }
 
-static int use_link(struct web_sessions *s, int64_t now_s, const char *link)
+/* Its place, or WEB_LINKS_MAX. */
+static size_t find_link(const struct web_sessions *s, int64_t now_s, const char *link)
 {
 	uint8_t hash[SHA256_SIZE];
-	int rc = -1;
+	size_t found = WEB_LINKS_MAX;
 
 	if (hash_given(hash, link) < 0)
-		return -1;
+		return WEB_LINKS_MAX;
 	for (size_t i = 0; i < WEB_LINKS_MAX; i++) {
-		if (now_s >= s->links[i].until_s || !same_hash(hash, s->links[i].hash))
-			continue;
-		s->links[i] = (struct login_link){ 0 };
-		rc = 0;
+		if (now_s < s->links[i].until_s && same_hash(hash, s->links[i].hash))
+			found = i;
 	}
-	return rc;
+	return found;
+}
+
+bool web_sessions_waits(const struct web_sessions *s, int64_t now_s, const char *link)
+{
+	return find_link(s, now_s, link) < WEB_LINKS_MAX;
+}
+
+static int use_link(struct web_sessions *s, int64_t now_s, const char *link)
+{
+	size_t i = find_link(s, now_s, link);
+
+	if (i == WEB_LINKS_MAX)
+		return -1;
+	s->links[i] = (struct login_link){ 0 };
+	return 0;
 }
 
 /* --- sessions --- */

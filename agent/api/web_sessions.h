@@ -5,6 +5,7 @@
 #ifndef LANYARD_AGENT_WEB_SESSIONS_H
 #define LANYARD_AGENT_WEB_SESSIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,8 @@ void web_sessions_free(struct web_sessions *s); /* NULL is fine */
 
 /* now_s is the loop's time in seconds everywhere below. A fresh link's secret. -1: no random bytes. */
 int web_sessions_link(struct web_sessions *s, int64_t now_s, char link[WEB_SECRET_TEXT]);
+/* Whether the link is still good. */
+bool web_sessions_waits(const struct web_sessions *s, int64_t now_s, const char *link);
 /* Uses the link up for a fresh session. -1: it is not known, used or expired; link may be NULL. */
 int web_sessions_enter(struct web_sessions *s, int64_t now_s, const char *link, char cookie[WEB_SECRET_TEXT],
                        char token[WEB_SECRET_TEXT]);

@@ -1,45 +1,11 @@
 /* web: opens the page in a browser, by a link that is good once; or ends all sessions. */
 #include "agent/cli/cli.h"
 
-#include <errno.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "agent/cli/browser.h"
 #include "agent/cli/format.h"
 #include "agent/cli/http.h"
-#include "base/mem.h"
-
-extern char **environ;
-
-static bool has_variable(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value != NULL && value[0] != '\0';
-}
-
-/* True if a browser took it; none is started as root. Others on this machine can read command lines: one who is faster
- * than the browser gets the session. The link is good once, so the browser then shows that it was used, and what to do
- * about it. */
-static bool open_browser(const char *url)
-{
-	char program[] = "xdg-open";
-	char *argv[] = { program, mem_strdup(url), NULL };
-	int status = -1;
-	pid_t pid;
-
-	if (geteuid() != 0 && (has_variable("DISPLAY") || has_variable("WAYLAND_DISPLAY")) &&
-	    posix_spawnp(&pid, program, NULL, NULL, argv, environ) == 0) {
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-	}
-	free(argv[1]);
-	return status == 0;
-}
 
 static int web_revoke_all(struct cli *cli)
 {
@@ -68,7 +34,7 @@ static int web_enter(struct cli *cli, bool print)
 	url = json_string_value(json_object_get(document, "url"));
 	if (cli->json)
 		cli_print_json(document);
-	else if (url != NULL && (print || !open_browser(url)))
+	else if (url != NULL && (print || !browser_open(cli, url)))
 		printf("%s\n", url);
 	json_decref(document);
 	return CLI_DONE;

@@ -322,6 +322,7 @@ def test_every_answer_is_described(lab):
     assert restarted[0]["event"] == "lost" and restarted[0]["lost"] is None and restarted[1]["number"] == 1
     assert api.stream()["number"] == 1
     assert api.call("POST /v1/web/link")["url"].startswith("http://127.0.0.1:4171/login?link=")
+    assert api.call("POST /v1/web/await", body={"link": "used or taken back"})["over"]
     assert api.call("POST /v1/web/revoke")["ended"] == 0
     assert api.call("GET /v1/wait", timeout=30, peers=1)["in_sync"]
     assert not api.call("GET /v1/wait", timeout=0, peers=2)["in_sync"]

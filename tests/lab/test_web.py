@@ -1,12 +1,15 @@
 """The page's door, as a browser on the agent's machine meets it, and as those do who want more than it gives: pages of other origins, other
 users of the machine, old links, rubbish, and clients that take their time."""
 import contextlib
+import html
 import http.client
 import json
+import os
 import re
 import resource
 import select
 import socket
+import stat
 
 import pytest
 
@@ -94,6 +97,63 @@ def test_a_link_begins_a_session_once(a):
     assert one.ask("GET", "/")[0] == two.ask("GET", "/v1/status")[0] == 401
     one.enter()
     assert one.ask("GET", "/v1/status")[0] == 200
+
+
+@pytest.fixture
+def user(a):
+    """A user who is not root, with a desktop: user(ARGS) runs `lanyard web ARGS` there. His xdg-open writes down its words."""
+    files = a.path("user")
+    os.makedirs(os.path.join(files, "run"), 0o700)
+    with open(os.path.join(files, "xdg-open"), "w") as f:
+        f.write("#!/bin/sh\nprintf '%%s\\n' \"$@\" > %s/opened\nexit ${OPENS:-0}\n" % files)
+    os.chmod(os.path.join(files, "xdg-open"), 0o755)
+    for path in (files, os.path.join(files, "run")):
+        os.chown(path, 12345, 12345)
+    may_ask = ["setpriv", "--reuid=12345", "--clear-groups", "--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--"]
+    env = {"PATH": "%s:%s" % (files, os.environ["PATH"]), "DISPLAY": ":0", "XDG_RUNTIME_DIR": os.path.join(files, "run")}
+    return lambda *args, **more: a.lanyard("web", *args, wrap=may_ask, env={**env, **more})
+
+
+def opened(a):
+    """What the browser was given, and the link in it."""
+    with open(a.path("user", "opened")) as f:
+        path, = f.read().splitlines()
+    with open(path) as f:
+        return path, html.unescape(re.search('content="0;url=([^"]+)"', f.read()).group(1))
+
+
+def test_a_browser_is_given_a_file_that_only_its_user_can_read(a, user):
+    got = user()
+    assert (got.code, got.out, got.err) == (0, b"", "")
+    path, link = opened(a)
+    assert os.path.dirname(path) == a.path("user", "run") and not link.startswith("/")
+    mode = os.stat(path)
+    assert (stat.S_IMODE(mode.st_mode), mode.st_uid) == (0o600, 12345)
+    one = Browser(a)
+    assert one.ask("GET", link.split(str(PORT), 1)[1])[0] == 200
+    until("the link is used, and the file gone", lambda: not os.path.exists(path), 30)
+    # Taken back.
+    assert user().code == 0
+    second = opened(a)[0]
+    assert second != path and os.path.exists(second)
+    a.cli("web", "--revoke")
+    until("the file is gone", lambda: not os.path.exists(second), 30)
+    # The agent ends, and its links with it.
+    assert user().code == 0
+    third = opened(a)[0]
+    a.daemon.stop()
+    until("the file is gone", lambda: not os.path.exists(third), 30)
+
+
+def test_a_link_is_printed_where_no_browser_opens(a, user):
+    for more in ({"OPENS": "3"}, {"DISPLAY": ""}, {"XDG_RUNTIME_DIR": "relative", "OPENS": "3"}):
+        got = user(**more)
+        assert got.code == 0 and b"/login?link=" in got.out and not os.listdir(a.path("user", "run")), more
+    assert b"/login?link=" in user("--print").out
+    # A folder that others can look into is not used: the home is.
+    os.chmod(a.path("user", "run"), 0o755)
+    assert user().code == 0
+    assert os.path.dirname(opened(a)[0]) == a.home
 
 
 def test_the_page_can_be_kept_and_runs_nothing_from_elsewhere(a):

@@ -163,7 +163,11 @@ static void a_link_is_good_once_and_not_for_long(void **state)
 	(void)state;
 	enter(s, 10, &one);
 	assert_int_equal(web_sessions_enter(s, 10, one.link, one.cookie, one.token), -1);
+	assert_false(web_sessions_waits(s, 10, one.link));
 	assert_int_equal(web_sessions_link(s, 10, late.link), 0);
+	assert_true(web_sessions_waits(s, 10 + WEB_LINK_S - 1, late.link));
+	assert_false(web_sessions_waits(s, 10 + WEB_LINK_S, late.link));
+	assert_false(web_sessions_waits(s, 10, ""));
 	assert_int_equal(web_sessions_enter(s, 10 + WEB_LINK_S, late.link, late.cookie, late.token), -1);
 	assert_int_equal(web_sessions_enter(s, 10, NULL, late.cookie, late.token), -1);
 	assert_int_equal(web_sessions_enter(s, 10, "", late.cookie, late.token), -1);

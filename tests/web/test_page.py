@@ -69,6 +69,17 @@ def test_found_a_group_invite_and_see_a_file_arrive(lab, browse):
     assert page.complaints() == [] and page.driver.title != "broken"
 
 
+def test_a_file_leads_to_the_page_and_goes(lab, browse, tmp_path):
+    a, = alone(lab, "a")
+    page = browse(a)
+    page.driver.delete_all_cookies()
+    page.run("localStorage.clear(); sessionStorage.clear();")
+    path = page.enter_by_file(str(tmp_path))
+    page.see("h1", "No group yet")
+    netlab.until("the file is gone", lambda: not os.path.exists(path), 30)
+    assert page.complaints() == []
+
+
 def test_a_transfer_is_shown_with_its_graph(lab, browse):
     a, b = together(lab)
     page = browse(a)
