@@ -74,7 +74,7 @@ static bool run_opener(char *path)
 }
 
 /* Nothing of it holds up whoever called the command: no session, no terminal, no pipe. */
-static void detach(struct cli *cli)
+static void leave_caller(struct cli *cli)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -99,7 +99,7 @@ static void remove_when_used(struct cli *cli, const char *path, const char *link
 			cli_error("remove %s when the page is open: %s", path, strerror(errno));
 		return;
 	}
-	detach(cli);
+	leave_caller(cli);
 	(void)http_post(cli, "/web/await", json_pack("{s:s}", "link", link), &document);
 	(void)unlink(path);
 	_exit(0);
