@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lanes  # noqa: E402
 import netlab  # noqa: E402
 
-TEST_SECONDS = 120
+TEST_SECONDS = 240
 
 
 def pytest_configure(config):

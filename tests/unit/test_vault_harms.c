@@ -138,6 +138,12 @@ static void expect_repaired(int lost)
 	assert_int_equal(found.checked, ALL);
 }
 
+static void a_second_passes(void)
+{
+	vault_world_pass(&w, 1500);
+	vault_world_calm(&w);
+}
+
 /* The writers are asked in the next second. */
 static void expect_named(int lost)
 {
@@ -145,7 +151,7 @@ static void expect_named(int lost)
 	for (int i = 0; i < 700 && !index_vault_lacks(w.index); i++)
 		vault_world_turn(&w);
 	assert_int_equal(found.bad + found.missing, lost);
-	vault_world_pass(&w, 1500);
+	a_second_passes();
 }
 
 static void shell(const char *form, const char *a, const char *b)
@@ -293,9 +299,9 @@ static void what_nobody_wants_goes_after_a_writer_was_here(void **state)
 	vault_world_up(&w, ANNA);
 	vault_world_tell(&w, ANNA);
 	vault_world_calm(&w);
-	vault_world_pass(&w, 1500);
+	a_second_passes();
 	verify();
-	vault_world_pass(&w, 1500);
+	a_second_passes();
 	list_files();
 	assert_int_equal(nfiles, ALL - BLOCKS_EACH);
 	assert_int_equal(w.m[ANNA].asked, ALL);
@@ -317,16 +323,16 @@ static void what_is_not_known_goes_from_a_full_vault_too(void **state)
 	                  &(struct vault_file){ .path = "more", .a = 90, .nblocks = 3, .size = 9000, .seed = 90 });
 	vault_world_tell(&w, ANNA);
 	vault_world_calm(&w);
-	vault_world_pass(&w, 1500);
+	a_second_passes();
 	assert_true(vault_counts(w.vault).full);
 	assert_int_equal(w.m[ANNA].settled, FILES + 2);
 	verify();
 	list_files();
 	assert_int_equal(nfiles, ALL);
 	later_ns = 48 * INT64_C(3600000000000);
-	vault_world_pass(&w, 1500);
+	a_second_passes();
 	verify();
-	vault_world_pass(&w, 1500);
+	a_second_passes();
 	list_files();
 	assert_int_equal(nfiles, ALL - BLOCKS_EACH);
 	assert_int_equal(w.m[ANNA].settled, FILES + 2);
@@ -392,7 +398,7 @@ static void damaged_rows_are_found_and_told_anew(void **state)
 		assert_true(found.bad_rows >= FILES + 1);
 		assert_int_equal(found.bad + found.missing, 0);
 		assert_true(w.problems > 0);
-		vault_world_pass(&w, 1500);
+		a_second_passes();
 		expect_repaired(0);
 		vault_world_down(&w, ANNA);
 		vault_world_down(&w, BERT);
