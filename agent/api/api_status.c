@@ -140,6 +140,20 @@ static void add_vaults(json_t *group, struct engine *e)
 	json_object_set_new(group, "vaults", vaults);
 }
 
+/* What the index has tells about how much there is to check, unless it is the scan that fills it. */
+static json_t *scan_progress(const struct engine_status *s)
+{
+	const struct local_scanning *scan = &s->scan;
+	int64_t of = s->totals.files + s->totals.dirs;
+	json_t *eta = json_null();
+
+	if (of > scan->seen && scan->seen > 0)
+		eta = json_integer((scan->took_ms * (of - scan->seen) / scan->seen + 999) / 1000);
+	return json_pack("{s:I, s:o, s:I, s:o}", "seen", (json_int_t)scan->seen, "of",
+	                 of > scan->seen ? json_integer((json_int_t)of) : json_null(), "hashing",
+	                 (json_int_t)scan->hashing, "eta", eta);
+}
+
 static bool status_group(void *arg, struct engine *e)
 {
 	struct engine_status s = { 0 };
@@ -173,6 +187,8 @@ static bool status_group(void *arg, struct engine *e)
 	json_object_set_new(group, "last_in_sync",
 	                    s.last_in_sync_s >= 0 ? json_integer((json_int_t)s.last_in_sync_s) : json_null());
 	json_object_set_new(group, "here", json_integer((json_int_t)s.here));
+	if (s.scans)
+		json_object_set_new(group, "scan", scan_progress(&s));
 	json_object_set_new(group, "ignored", json_integer((json_int_t)s.ignored));
 	json_object_set_new(group, "requests",
 	                    json_integer(engine_mailbox(e) != NULL ? (json_int_t)requests_waiting(engine_mailbox(e))
@@ -290,10 +306,11 @@ static bool peers_add(void *arg, const struct peer_connection *c)
 	json_t *peer;
 
 	agent_engines(list->api->agent, peers_add_group, &names);
-	peer = json_pack("{s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:o}", "agent", api_agent_id(&c->id), "name",
+	peer = json_pack("{s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:o}", "agent", api_agent_id(&c->id), "name",
 	                 api_name(c->name), "address", api_message(c->address), "since", (json_int_t)c->since_s,
 	                 "groups", names.groups, "rx", (json_int_t)c->bytes_in, "tx", (json_int_t)c->bytes_out,
-	                 "rtt_ms", c->rtt_ms >= 0 ? json_integer(c->rtt_ms) : json_null());
+	                 "rate_in", (json_int_t)c->rate_in, "rate_out", (json_int_t)c->rate_out, "rtt_ms",
+	                 c->rtt_ms >= 0 ? json_integer(c->rtt_ms) : json_null());
 	if (json_array_size(names.vault_in) > 0)
 		json_object_set_new(peer, "vault_in", names.vault_in);
 	else

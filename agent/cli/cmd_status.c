@@ -111,6 +111,23 @@ static char *status_has(const json_t *g)
 	                  format_bytes(size, cli_number(g, "bytes")));
 }
 
+static void status_add_scan(struct lines *l, const json_t *scan)
+{
+	char left[FORMAT_MAX] = "", files[FORMAT_MAX];
+
+	if (scan == NULL)
+		return;
+	if (json_is_integer(json_object_get(scan, "eta")))
+		format_duration(left, cli_number(scan, "eta"));
+	if (left[0] != '\0')
+		lines_add(l, mem_printf("  scan: %lld of about %lld paths checked, %s left",
+		                        (long long)cli_number(scan, "seen"), (long long)cli_number(scan, "of"), left));
+	else
+		lines_add(l, mem_printf("  scan: %s checked, %lld to be read",
+		                        format_count(files, cli_number(scan, "seen"), "path", "paths"),
+		                        (long long)cli_number(scan, "hashing")));
+}
+
 static void status_add_group(struct cli *cli, struct lines *l, const json_t *g)
 {
 	char *name = cli_text(g, "group");
@@ -145,6 +162,7 @@ static void status_add_group(struct cli *cli, struct lines *l, const json_t *g)
 		                        format_bytes(size, cli_number(g, "wanted_bytes"))));
 	if (cli_number(g, "pending") > 0)
 		lines_add(l, mem_printf("  %lld to check here", (long long)cli_number(g, "pending")));
+	status_add_scan(l, json_object_get(g, "scan"));
 	status_add_choices(l, name, g);
 	status_sealed_add(l, g);
 	json_array_foreach(json_object_get(g, "disk_lacks"), i, lack)
@@ -337,8 +355,8 @@ int cmd_peers(struct cli *cli, int argc, char **argv)
 		cli_print_json(document);
 	json_array_foreach(json_object_get(document, "peers"), i, peer) {
 		char since[FORMAT_MAX];
-		char in[FORMAT_MAX];
-		char out[FORMAT_MAX];
+		char in[FORMAT_MAX], in_rate[FORMAT_MAX];
+		char out[FORMAT_MAX], out_rate[FORMAT_MAX];
 		int64_t rtt = json_is_integer(json_object_get(peer, "rtt_ms")) ? cli_number(peer, "rtt_ms") : -1;
 
 		if (cli->json)
@@ -346,11 +364,14 @@ int cmd_peers(struct cli *cli, int argc, char **argv)
 		format_duration(since, (int64_t)time(NULL) - cli_number(peer, "since"));
 		format_bytes(in, cli_number(peer, "rx"));
 		format_bytes(out, cli_number(peer, "tx"));
-		format_table_row(&table, (char *[]){ cli_text(peer, "name"), names_id(peer, "agent", id),
-		                                     cli_text(peer, "address"), mem_printf("for %s", since),
-		                                     mem_printf("in %s, out %s", in, out),
-		                                     rtt < 0 ? mem_strdup("") : mem_printf("%lld ms", (long long)rtt),
-		                                     joined_groups(json_object_get(peer, "groups")) });
+		format_bytes(in_rate, cli_number(peer, "rate_in"));
+		format_bytes(out_rate, cli_number(peer, "rate_out"));
+		format_table_row(&table,
+		                 (char *[]){ cli_text(peer, "name"), names_id(peer, "agent", id),
+		                             cli_text(peer, "address"), mem_printf("for %s", since),
+		                             mem_printf("in %s (%s/s), out %s (%s/s)", in, in_rate, out, out_rate),
+		                             rtt < 0 ? mem_strdup("") : mem_printf("%lld ms", (long long)rtt),
+		                             joined_groups(json_object_get(peer, "groups")) });
 	}
 	format_table_print(&table);
 	json_decref(document);

@@ -132,6 +132,7 @@ void engine_status(struct engine *e, struct engine_status *s)
 		s->wanted = index_wants_missing(e->index);
 		s->wanted_bytes = index_wants_missing_bytes(e->index);
 		s->pending = local_pending(e->local);
+		s->scans = local_scanning(e->local, &s->scan);
 		s->ignored = local_ignored(e->local);
 		s->held = engine_held(e);
 		s->fetch = fetch_counters(e->fetch);

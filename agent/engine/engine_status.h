@@ -5,6 +5,7 @@
 #include "agent/engine/engine.h"
 #include "sync/fetch/fetch.h"
 #include "sync/index/index.h"
+#include "sync/local/local.h"
 #include "sync/peer/peers.h"
 #include "sync/vault/vault.h"
 
@@ -36,7 +37,9 @@ struct engine_status {
 	const char *waits_for; /* what is missing for in_sync; NULL when in sync */
 	struct index_totals totals;
 	int64_t wanted, wanted_bytes;
-	int64_t pending;        /* local hints and hashes */
+	int64_t pending; /* local hints and hashes */
+	bool scans;      /* a full scan is under way: */
+	struct local_scanning scan;
 	int64_t ignored;        /* paths here that the ignore rules leave out */
 	int64_t held;           /* files of bursts that wait for engine_release, see engine_bursts */
 	size_t peers;           /* connected in this group */

@@ -308,6 +308,16 @@ enum local_state local_state(const struct local *l)
 	return !l->started || s->full != NULL || s->full_wanted || s->full_ended ? LOCAL_SCANNING : LOCAL_WATCHING;
 }
 
+bool local_scanning(const struct local *l, struct local_scanning *s)
+{
+	if (l->error != NULL || (l->scan.full == NULL && !l->scan.full_ended))
+		return false;
+	*s = (struct local_scanning){ .seen = l->scan.full_files,
+		                      .hashing = l->scan.full_hashing,
+		                      .took_ms = loop_now_ms(l->c.loop) - l->scan.full_began_ms };
+	return true;
+}
+
 bool local_idle(const struct local *l)
 {
 	return full_is_quiet(l) && !l->folders_moved;

@@ -82,6 +82,13 @@ bool local_idle(const struct local *l);
 /* Files that keep changing, unreadable files, special files, illegal names: each with its reason. Returns how many
  * there are. At most 10,000 are remembered; further ones are only counted. */
 int64_t local_problems(const struct local *l, bool (*fn)(void *arg, const struct local_problem *p), void *arg);
+/* How far the full scan that is under way has come. False: none is. */
+struct local_scanning {
+	int64_t seen;    /* paths that it has checked */
+	int64_t hashing; /* files that it found and that are being read still */
+	int64_t took_ms; /* so far */
+};
+bool local_scanning(const struct local *l, struct local_scanning *s);
 /* Walks, hints and files to hash that are not done yet. */
 int64_t local_pending(const struct local *l);
 /* Paths that the ignore rules left out in the last full scan; a folder counts as one. */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "sync/group/id.h"
+#include "sync/peer/meter.h"
 
 struct link;
 struct rate;
@@ -63,11 +64,12 @@ struct link {
 	bool wireless;        /* it leaves this host through the air */
 	size_t queued_control; /* bytes waiting */
 	size_t queued_bulk;
-	size_t bulk_low;                 /* by link_room(); LINK_BULK_LOW at first */
-	uint64_t bytes_in, bytes_out;    /* on the wire, frames with their headers (before TLS) */
-	int64_t last_in_ms;              /* loop time when something last arrived */
-	int64_t last_out_ms;             /* when some of what was queued last went out, or began to wait */
-	struct rate *rate_out, *rate_in; /* the owner's, set before link_listen(); NULL: no limit */
+	size_t bulk_low;                  /* by link_room(); LINK_BULK_LOW at first */
+	uint64_t bytes_in, bytes_out;     /* on the wire, frames with their headers (before TLS) */
+	struct meter meter_in, meter_out; /* of these */
+	int64_t last_in_ms;               /* loop time when something last arrived */
+	int64_t last_out_ms;              /* when some of what was queued last went out, or began to wait */
+	struct rate *rate_out, *rate_in;  /* the owner's, set before link_listen(); NULL: no limit */
 };
 
 /* From now on events go here (frames that came earlier are delivered in the next turn). */

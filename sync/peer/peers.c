@@ -259,6 +259,7 @@ bool peers_are_few(struct peers *p)
 /* Connections without a group in common, so far, are left out. */
 void peers_each(struct peers *p, bool (*fn)(void *arg, const struct peer_connection *c), void *arg)
 {
+	int64_t now_ms = loop_now_ms(p->config.loop);
 	struct session *s;
 
 	DL_FOREACH(p->sessions, s) {
@@ -269,6 +270,8 @@ void peers_each(struct peers *p, bool (*fn)(void *arg, const struct peer_connect
 			                     .since_s = s->since_s,
 			                     .bytes_in = s->link->bytes_in,
 			                     .bytes_out = s->link->bytes_out,
+			                     .rate_in = meter_rate(&s->link->meter_in, now_ms),
+			                     .rate_out = meter_rate(&s->link->meter_out, now_ms),
 			                     .rtt_ms = s->rtt_ms,
 			                     .groups = groups };
 		struct talk *t;

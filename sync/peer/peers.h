@@ -89,7 +89,8 @@ struct peer_connection {
 	const char *address;
 	int64_t since_s; /* wall clock */
 	uint64_t bytes_in, bytes_out;
-	int64_t rtt_ms; /* -1: not measured yet */
+	int64_t rate_in, rate_out; /* bytes per second, over the last seconds */
+	int64_t rtt_ms;            /* -1: not measured yet */
 	size_t ngroups;
 	struct peer_group *const *groups; /* that both are members of */
 };

@@ -56,6 +56,7 @@ static int tls_link_send(struct link *link, enum link_lane lane, uint8_t type, c
 		link->last_out_ms = loop_now_ms(l->loop);
 	*queued += total;
 	link->bytes_out += total;
+	meter_add(&link->meter_out, loop_now_ms(l->loop), total);
 	l->bulk_high |= link->queued_bulk >= link->bulk_low;
 	l->control_high |= link->queued_control >= LINK_CONTROL_LOW;
 	want(l);

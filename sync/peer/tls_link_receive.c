@@ -220,6 +220,7 @@ bool tls_link_receive(struct tls_link *l, size_t most)
 		l->link.bytes_in += n;
 		rate_take(l->link.rate_in, n);
 		l->link.last_in_ms = loop_now_ms(l->loop);
+		meter_add(&l->link.meter_in, l->link.last_in_ms, n);
 		total += n;
 		if (!deliver_all(l, &missing))
 			return false;

@@ -395,6 +395,26 @@ def test_every_answer_is_described(lab):
     assert routes == set(documented()) == api.called
 
 
+def test_rates_are_of_the_last_seconds(lab):
+    a, b = lab.host("a"), lab.host("b")
+    netlab.form([a, b])
+    netlab.settle([a, b])
+    apis = Client(a), Client(b)
+
+    def rates():
+        (one,), (two,) = (api.call("GET /v1/peers")["peers"] for api in apis)
+        return one["rate_in"], one["rate_out"], two["rate_in"], two["rate_out"]
+    a.limit("16mbit")
+    trees.noise_file(a.file("film"), 12 << 20)
+    until("a sends, and b receives", lambda: rates()[1] > 500000 and rates()[2] > 500000, 30)
+    assert rates()[0] < 500000 and rates()[3] < 500000
+    text = b.lanyard("peers").out.decode()
+    assert re.search(r"in [\d.]+ MB \([\d.]+ [kM]B/s\), out [\d.]+ k?B \([\d.]+ k?B/s\)", text), text
+    a.limit("1gbit")
+    netlab.settle([a, b], timeout=60)
+    until("nothing passes but signs of life", lambda: max(rates()) < 20000, 30)
+
+
 def test_a_level_goes_on_behind_the_longest_path(lab):
     a = lab.host("a")
     deep = "/".join(["d" * 255] * 15)

@@ -35,6 +35,30 @@ static void test_first_scan_finds_every_kind(void **state)
 	assert_int_equal(local_problems(local, NULL, NULL), 0);
 }
 
+static void test_a_full_scan_says_how_far_it_is(void **state)
+{
+	struct local_scanning s, most = { 0 };
+	char name[16];
+
+	(void)state;
+	for (int i = 0; i < 300; i++) {
+		(void)snprintf(name, sizeof(name), "%d", i);
+		put(name, "text");
+	}
+	start_local();
+	while (!local_idle(local)) {
+		if (local_scanning(local, &s)) {
+			assert_true(s.seen >= most.seen && s.took_ms >= 0);
+			most.seen = s.seen;
+			most.hashing = s.hashing > most.hashing ? s.hashing : most.hashing;
+		}
+		turn_once();
+	}
+	assert_int_equal(most.seen, 300);
+	assert_in_range(most.hashing, 1, 300);
+	assert_false(local_scanning(local, &s));
+}
+
 /* The year 2300 became 1715: it is told as the nearest that can be, and listed as long as it stands. */
 static void test_a_time_that_no_record_holds_is_listed_and_its_file_is_synced(void **state)
 {
@@ -448,6 +472,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(test_first_scan_finds_every_kind),
+		T(test_a_full_scan_says_how_far_it_is),
 		T(test_a_time_that_no_record_holds_is_listed_and_its_file_is_synced),
 		T(test_a_restart_changes_nothing),
 		T(test_finds_what_happened_while_it_was_off),
