@@ -6,7 +6,7 @@ PREFIX    ?= /usr/local
 DESTDIR   ?=
 SAN       ?=
 
-PKGS      := libuv avahi-client avahi-core openssl libzstd sqlite3 libprotobuf-c libmicrohttpd jansson libcurl inih libacl
+PKGS      := libuv avahi-client avahi-core openssl libzstd sqlite3 libprotobuf-c libmicrohttpd jansson libcurl inih libacl libqrencode
 WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
              -Wcast-qual -Wwrite-strings -Wundef -Wformat=2 -Wvla
 HARDEN    := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE

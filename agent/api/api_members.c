@@ -2,6 +2,7 @@
 #include "agent/api/api_answer.h"
 #include "agent/api/api_request.h"
 #include "agent/api/api_routes.h"
+#include "agent/api/qr.h"
 
 #include <stdlib.h>
 
@@ -138,12 +139,15 @@ void api_invite(struct api *api, struct control_call *call)
 	struct engine *e = api_engine(api, call);
 	struct agent_invite what = { .expires_s = EXPIRES_DEFAULT, .role = ROLE_INVITED, .uses = INVITE_USES };
 	int64_t uses = INVITE_USES;
+	bool qr = false;
+	json_t *made;
 	struct agent_id id;
 	char *token = NULL;
 	char *why = NULL;
 
 	if (e == NULL || api_body_number(call, "expires", 1, EXPIRES_MAX, &what.expires_s) < 0 ||
-	    api_body_number(call, "uses", 1, INVITE_MAX_USES, &uses) < 0 || body_role(call, &what.role) < 0)
+	    api_body_number(call, "uses", 1, INVITE_MAX_USES, &uses) < 0 || api_body_flag(call, "qr", &qr) < 0 ||
+	    body_role(call, &what.role) < 0)
 		return;
 	if (what.role == ROLE_OWNER) {
 		control_fail(
@@ -152,14 +156,16 @@ void api_invite(struct api *api, struct control_call *call)
 		return;
 	}
 	what.uses = (uint32_t)uses;
-	if (agent_invite(api->agent, e, &what, &token, &id, &why) < 0)
+	if (agent_invite(api->agent, e, &what, &token, &id, &why) < 0) {
 		api_refuse(call, &why);
-	else
-		control_reply(call, 201,
-		              json_pack("{s:s, s:o, s:I, s:o, s:s, s:I}", "token", token, "group",
-		                        api_name(engine_name(e)), "expires",
-		                        (json_int_t)clock_wall_s() + what.expires_s, "id", api_agent_id(&id), "role",
-		                        role_name(what.role), "uses", (json_int_t)what.uses));
+		return;
+	}
+	made = json_pack("{s:s, s:o, s:I, s:o, s:s, s:I}", "token", token, "group", api_name(engine_name(e)), "expires",
+	                 (json_int_t)clock_wall_s() + what.expires_s, "id", api_agent_id(&id), "role",
+	                 role_name(what.role), "uses", (json_int_t)what.uses);
+	if (qr)
+		json_object_set_new(made, "qr", qr_of_text(token));
+	control_reply(call, 201, made);
 	free(token);
 }
 

@@ -9,6 +9,7 @@
 #include "agent/cli/format.h"
 #include "agent/cli/http.h"
 #include "agent/cli/names.h"
+#include "agent/cli/show_qr.h"
 #include "base/mem.h"
 
 /* --- members --- */
@@ -171,6 +172,8 @@ static int invite(struct cli *cli, const char *group, json_t *body)
 		return rc;
 	token = cli_text(document, "token");
 	puts(token);
+	if (json_object_get(document, "qr") != NULL && show_qr(cli, json_object_get(document, "qr")) < 0)
+		cli_error("the token is too long for a QR code");
 	if (cli->terminal)
 		(void)fprintf(
 			stderr,
@@ -184,11 +187,13 @@ static int invite(struct cli *cli, const char *group, json_t *body)
 int cmd_invite(struct cli *cli, int argc, char **argv)
 {
 	const char *expires_text = NULL, *role = NULL, *uses_text = NULL, *revoked = NULL;
+	bool qr = false;
 	struct args_option own[] = {
 		{ ARGS_TEXT, "expires", &expires_text },
 		{ ARGS_TEXT, "role", &role },
 		{ ARGS_TEXT, "uses", &uses_text },
 		{ ARGS_TEXT, "revoke", &revoked },
+		{ ARGS_FLAG, "qr", &qr },
 		{ ARGS_END, NULL, NULL },
 	};
 	int64_t expires = 24 * 3600, uses = 0;
@@ -196,7 +201,7 @@ int cmd_invite(struct cli *cli, int argc, char **argv)
 
 	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
 		return CLI_USAGE;
-	if (revoked != NULL && (expires_text != NULL || role != NULL || uses_text != NULL))
+	if (revoked != NULL && (expires_text != NULL || role != NULL || uses_text != NULL || qr))
 		return cli_usage(cli, "--revoke stands alone");
 	if (revoked != NULL)
 		return revoke(cli, argv[0], revoked);
@@ -211,6 +216,8 @@ int cmd_invite(struct cli *cli, int argc, char **argv)
 		json_object_set_new(body, "role", json_string(role));
 	if (uses > 0)
 		json_object_set_new(body, "uses", json_integer((json_int_t)uses));
+	if (qr)
+		json_object_set_new(body, "qr", json_true());
 	return invite(cli, argv[0], body);
 }
 

@@ -11,7 +11,8 @@ typedef int cli_run(struct cli *cli, int argc, char **argv);
 /* ROW(name, function, arguments, summary), in the order in which `help` lists them. */
 #define CLI_COMMANDS(ROW)                                                                                         \
 	ROW("create", cmd_create, "GROUP [--share DIR] [--hidden] [--sealed]", "create a group (share: ./share)") \
-	ROW("invite", cmd_invite, "GROUP [--expires 24h] [--role member|reader|vault] [--uses N] [--revoke ID]",  \
+	ROW("invite", cmd_invite,                                                                                 \
+	    "GROUP [--expires 24h] [--role member|reader|vault] [--uses N] [--qr] [--revoke ID]",                 \
 	    "print a token to join by; or take one back")                                                         \
 	ROW("invites", cmd_invites, "GROUP", "list the invites of a group, and who used them")                    \
 	ROW("join", cmd_join,                                                                                     \

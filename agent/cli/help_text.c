@@ -20,6 +20,7 @@ static const struct {
 	  OPTIONS "  --expires DURATION  let it admit agents for so long (30m, 24h, 7d)\n"
 	          "  --role ROLE         what they become: a member, a reader, or in a sealed group a vault\n"
 	          "  --uses N            let in N agents at most (100)\n"
+	          "  --qr                draw it as a QR code, too\n"
 	          "  --revoke ID         take an invite back, by its ID in `lanyard invites` or its token\n" EXAMPLES
 	          "  lanyard invite photos\n"
 	          "  lanyard invite photos --role reader --uses 1 --expires 1h\n" },

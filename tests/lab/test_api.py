@@ -395,6 +395,27 @@ def test_every_answer_is_described(lab):
     assert routes == set(documented()) == api.called
 
 
+def test_an_invite_comes_as_a_qr_code_if_asked_for(lab):
+    a = lab.host("a")
+    a.daemon.start("--discovery", "off")
+    a.cli("create", "pics", "--share", a.share)
+    api = Client(a)
+    assert "qr" not in api.call("POST /v1/groups/*/invite", "pics", status=201)
+    qr = api.call("POST /v1/groups/*/invite", "pics", status=201, body={"qr": True})["qr"]
+    assert len(qr["rows"]) == qr["size"] and {len(row) for row in qr["rows"]} == {qr["size"]}
+    for row in qr["rows"][0], qr["rows"][6], qr["rows"][-1]:
+        assert row.startswith("1111111")
+    # Drawn by the command: the token, and below it two rows a line, with a light edge of two squares.
+    token, *lines = a.lanyard("invite", "pics", "--qr").out.decode().splitlines()
+    assert token.startswith("lanyard1-")
+    halves = {" ": "11", "\u2580": "01", "\u2584": "10", "\u2588": "00"}
+    rows = ["".join(halves[c][half] for c in line) for line in lines for half in (0, 1)]
+    size = len(rows[0]) - 4
+    assert len(rows) in (size + 4, size + 5) and all("1" not in row for row in rows[:2] + rows[size + 2:])
+    assert rows[2][:10] == "0011111110" and all("1" not in row[:2] + row[-2:] for row in rows)
+    assert a.cli("invite", "pics", "--qr")["qr"]["size"] == size
+
+
 def test_rates_are_of_the_last_seconds(lab):
     a, b = lab.host("a"), lab.host("b")
     netlab.form([a, b])

@@ -9,6 +9,7 @@ import json
 import os
 import socket
 
+import zbar
 from selenium import webdriver
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
 from selenium.webdriver.chrome.options import Options
@@ -160,6 +161,15 @@ class Browser:
 
     def run(self, script, *args):
         return self.driver.execute_script(script, *args)
+
+    def qr(self, selector):
+        """What a camera reads on a canvas."""
+        self.see(selector)
+        width, pixels = self.run("const c = document.querySelector(arguments[0]), p = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+                                 "return [c.width, p.filter((_, i) => i % 4 === 0).reduce((s, v) => s + String.fromCharCode(v), '')]", selector)
+        picture = zbar.Image(width, len(pixels) // width, "Y800", pixels.encode("latin-1"))
+        zbar.ImageScanner().scan(picture)
+        return next((symbol.data for symbol in picture), None)
 
     def look(self, width=1600, height=1000, scheme="light"):
         def tell(cmd, **params):

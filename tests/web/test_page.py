@@ -49,6 +49,8 @@ def test_found_a_group_invite_and_see_a_file_arrive(lab, browse):
     page.click("button", "Found it")
     page.click("button", "Make an invite")
     token = page.see("#token").get_attribute("value")
+    assert page.qr("dialog canvas.qr") == token
+    page.pictures("invite")
     page.click("dialog button.close")
     b.cli("join", "--invite", token, "--share", b.share)
     page.see("h2", "2 members of pics")
