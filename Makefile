@@ -250,8 +250,10 @@ hostile: all ## run a malicious peer, attack by attack, and measure what each co
 	$(Q)LANYARD_BUILD=$(B) $(if $(QUICK),$(SIDE_BY_SIDE),$(PYTEST)) tests/hostile $(if $(QUICK),-m "not slow")
 
 # A library that counts the agent's calls, and at any one of them kills it, lets the call fail or swaps files; a library
-# whose syncs do nothing; a disk that loses what was not flushed, and one that stores less of a file than ours do.
-FAULT_LIB := $(B)/tests/fault/preload.so $(B)/tests/fault/nosync.so $(B)/tests/fault/volatile_disk $(B)/tests/fault/lossy_disk
+# whose syncs do nothing; a disk that loses what was not flushed, and one that stores less of a file than ours do; and what
+# lets a program run as on an older kernel.
+FAULT_LIB := $(B)/tests/fault/preload.so $(B)/tests/fault/nosync.so $(B)/tests/fault/volatile_disk $(B)/tests/fault/lossy_disk \
+	     $(B)/tests/fault/without
 $(B)/tests/fault/preload.so: tests/fault/point.c tests/fault/point.h tests/fault/swap.c tests/fault/swap.h
 $(B)/tests/fault/%.so: tests/fault/%.c
 	$(say) CC $@
@@ -263,9 +265,14 @@ $(B)/tests/fault/%_disk: tests/fault/%_disk.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -o $@ $< -lfuse3
 
+$(B)/tests/fault/without: tests/fault/without.c
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -o $@ $<
+
 fault-lib: $(FAULT_LIB)
 
-fault-test: all fault-lib ## kill the real agent, or let its calls fail, at points all over its work (FAULT=all: at every point; FULL=300)
+fault-test: all fault-lib unit-built ## kill the real agent, or let its calls fail, at points all over its work (FAULT=all: at every point; FULL=300)
 	$(Q)LANYARD_BUILD=$(B) LANYARD_FAULT=$(FAULT) LANYARD_FULL=$(FULL) $(SIDE_BY_SIDE) tests/fault
 
 power-test: all fault-lib ## cut the power of disks that lose what was not flushed (SECONDS=600 SEED=1)

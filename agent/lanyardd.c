@@ -25,6 +25,7 @@
 #include "agent/config/options.h"
 #include "agent/runtime.h"
 #include "agent/status_line.h"
+#include "base/fs_kernel.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -316,12 +317,21 @@ static int start_control(struct program *p)
 	return p->readers == NULL ? EXIT_REFUSED : 0;
 }
 
+static void say_what_is_missing(void)
+{
+	const char *text;
+
+	for (size_t i = 0; (text = fs_kernel_lack(i)) != NULL; i++)
+		log_info("this kernel or a filter: %s", text);
+}
+
 static void run_program(struct program *p)
 {
 	char id[ID_TEXT_MAX];
 
 	agent_id_text(id, agent_self(p->agent));
 	log_info("lanyardd " LANYARD_VERSION ": agent %s, port %d, home %s", id, agent_port(p->agent), p->home.path);
+	say_what_is_missing();
 	declared_groups_join(p->agent, &p->config);
 	p->status_line = status_line_new(p->loop, p->agent, p->events, p->notify);
 	if (p->stopping) /* before loop_run(), which would not know it */

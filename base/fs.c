@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/fs_kernel.h"
+#include "base/fs_walk.h"
 #include "base/mem.h"
 
 /* openat2 says EAGAIN when a rename elsewhere made it unsure that ".." stayed beneath; each try is a fresh walk. */
@@ -43,6 +45,8 @@ int fs_open(int dirfd, const char *path, int flags, mode_t mode)
 		how.flags &= O_PATH | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW;
 	if (path[0] == '\0')
 		path = ".";
+	if ((fs_kernel_lacks() & FS_KERNEL_NO_OPENAT2) != 0)
+		return fs_walk_open(dirfd, path, (int)how.flags, (mode_t)how.mode);
 	for (int i = 0; i < OPEN_TRIES; i++) {
 		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
 		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
@@ -223,11 +227,20 @@ static bool has_no_call(int error)
 	return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP || error == EPERM || error == EMLINK;
 }
 
+/* A filter may refuse the call with EPERM, which from the file system means something else. */
+static int rename_with(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name, unsigned flags)
+{
+	if ((fs_kernel_lacks() & FS_KERNEL_NO_RENAMEAT2) == 0)
+		return renameat2(old_dirfd, old_name, new_dirfd, new_name, flags);
+	errno = ENOSYS;
+	return -1;
+}
+
 int fs_rename_noreplace(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name)
 {
 	if (fs_check_name(old_name) < 0 || fs_check_name(new_name) < 0)
 		return -1;
-	if (renameat2(old_dirfd, old_name, new_dirfd, new_name, RENAME_NOREPLACE) == 0)
+	if (rename_with(old_dirfd, old_name, new_dirfd, new_name, RENAME_NOREPLACE) == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -1;
@@ -240,7 +253,7 @@ int fs_rename_into(int old_dirfd, const char *old_name, int new_dirfd, const cha
 {
 	if (fs_check_name(old_name) < 0 || fs_check_name(new_name) < 0)
 		return -1;
-	if (renameat2(old_dirfd, old_name, new_dirfd, new_name, RENAME_NOREPLACE) == 0)
+	if (rename_with(old_dirfd, old_name, new_dirfd, new_name, RENAME_NOREPLACE) == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -1;
@@ -267,7 +280,7 @@ int fs_rename_exchange(int a_dirfd, const char *a, int b_dirfd, const char *b)
 {
 	if (fs_check_name(a) < 0 || fs_check_name(b) < 0)
 		return -1;
-	if (renameat2(a_dirfd, a, b_dirfd, b, RENAME_EXCHANGE) == 0)
+	if (rename_with(a_dirfd, a, b_dirfd, b, RENAME_EXCHANGE) == 0)
 		return 0;
 	if (errno == EINVAL || errno == ENOSYS)
 		errno = EOPNOTSUPP;
@@ -305,9 +318,17 @@ static int open_as_it_is(int dirfd, const char *name)
 	return fs_open(dirfd, name, O_PATH | O_NOFOLLOW, 0);
 }
 
+enum { LINK_MAX_LENGTH = 40 };
+
+static void proc_link_of(char path[LINK_MAX_LENGTH], int fd)
+{
+	(void)snprintf(path, LINK_MAX_LENGTH, "/proc/self/fd/%d", fd);
+}
+
 int fs_set_mtime_at(int dirfd, const char *name, int64_t mtime_ns)
 {
 	struct timespec times[2];
+	char path[LINK_MAX_LENGTH];
 	int fd = open_as_it_is(dirfd, name);
 	int rc;
 
@@ -315,6 +336,11 @@ int fs_set_mtime_at(int dirfd, const char *name, int64_t mtime_ns)
 		return -1;
 	fill_times(times, mtime_ns);
 	rc = utimensat(fd, "", times, AT_EMPTY_PATH);
+	/* Before Linux 5.8; the descriptor's link in /proc leads to the very file, or symlink. */
+	if (rc < 0 && errno == EINVAL) {
+		proc_link_of(path, fd);
+		rc = utimensat(AT_FDCWD, path, times, 0);
+	}
 	if (rc < 0 && errno == EACCES)
 		errno = EPERM;
 	fs_close_keep_errno(fd);
@@ -346,13 +372,13 @@ int fs_set_mode_at(int dirfd, const char *name, mode_t mode)
 {
 	int fd = open_as_it_is(dirfd, name);
 	struct fs_stat st;
-	char path[40];
+	char path[LINK_MAX_LENGTH];
 	int rc = -1;
 
 	if (fd < 0)
 		return -1;
 	/* fchmod refuses an O_PATH descriptor, but its link in /proc leads to the very file. */
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	proc_link_of(path, fd);
 	if (fs_stat_fd(fd, &st) == 0) {
 		errno = EOPNOTSUPP;
 		rc = st.kind == S_IFLNK ? -1 : has_mode(&st, mode) ? 0 : chmod(path, whole_mode(&st, mode));

@@ -7,6 +7,7 @@
 #include "agent/engine/engine_choices.h"
 #include "agent/engine/engine_status.h"
 #include "base/clock.h"
+#include "base/fs_kernel.h"
 #include "sync/fetch/fetch.h"
 #include "sync/peer/peers.h"
 
@@ -212,6 +213,16 @@ static json_t *losses(struct api *api)
 	return list;
 }
 
+static json_t *kernel_lacks(void)
+{
+	json_t *lacks = json_array();
+	const char *text;
+
+	for (size_t i = 0; (text = fs_kernel_lack(i)) != NULL; i++)
+		json_array_append_new(lacks, json_string(text));
+	return lacks;
+}
+
 static void reply_status(struct api *api, struct control_call *call)
 {
 	const char *problem = NULL;
@@ -220,14 +231,15 @@ static void reply_status(struct api *api, struct control_call *call)
 
 	agent_engines(api->agent, status_group, groups);
 	control_reply(call, 200,
-	              json_pack("{s:i, s:I, s:I, s:I, s:o, s:o, s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "schema",
-	                        API_SCHEMA, "now", (json_int_t)clock_wall_s(), "started", (json_int_t)api->started_s,
-	                        "uptime", (json_int_t)((loop_now_ms(api->loop) - api->started_ms) / 1000), "agent",
+	              json_pack("{s:i, s:I, s:I, s:I, s:o, s:o, s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
+	                        "schema", API_SCHEMA, "now", (json_int_t)clock_wall_s(), "started",
+	                        (json_int_t)api->started_s, "uptime",
+	                        (json_int_t)((loop_now_ms(api->loop) - api->started_ms) / 1000), "agent",
 	                        api_agent_id(agent_self(api->agent)), "name", api_message(api->name), "version",
 	                        LANYARD_VERSION, "port", agent_port(api->agent), "listen", api_message(api->listen),
 	                        "discovery", discovery, "discovery_problem", api_message(problem), "groups", groups,
-	                        "copied", api_message(agent_copy(api->agent)), "lost", losses(api), "asked",
-	                        api_ask_list(api)));
+	                        "copied", api_message(agent_copy(api->agent)), "kernel_lacks", kernel_lacks(), "lost",
+	                        losses(api), "asked", api_ask_list(api)));
 }
 
 static bool begin_probe(void *arg, struct engine *e)

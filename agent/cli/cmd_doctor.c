@@ -85,6 +85,16 @@ static void check_copied(struct doctor *d)
 		doctor_found(d, "identity", DOCTOR_BAD, mem_strdup(copied), NULL);
 }
 
+/* What the agent does without, which another process may well have. */
+static void check_kernel(struct doctor *d)
+{
+	const json_t *lack;
+	size_t i;
+
+	json_array_foreach(json_object_get(d->status, "kernel_lacks"), i, lack)
+		doctor_found(d, "kernel", DOCTOR_NOTE, mem_strdup(json_string_value(lack)), NULL);
+}
+
 /* A link that keeps breaking and coming back looks healthy at any one moment. Losing it once or twice is just a
  * restart. */
 static void check_link(struct doctor *d, const json_t *lost)
@@ -208,6 +218,7 @@ int cmd_doctor(struct cli *cli, int argc, char **argv)
 		doctor_check_home(&d);
 	}
 	check_copied(&d);
+	check_kernel(&d);
 	check_discovery(&d);
 	json_array_foreach(json_object_get(status, "lost"), i, group)
 		check_link(&d, group);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fs_kernel.h"
 #include "base/mem.h"
 #include "sync/local/watch.h"
 #include "sync/plan/record.h"
@@ -85,6 +86,9 @@ static int stat_entry(int dirfd, const char *name, struct check *l, bool *mounte
 {
 	struct statx x;
 
+	/* What is mounted there cannot be opened, and is found out then. */
+	if ((fs_kernel_lacks() & FS_KERNEL_NO_STATX) != 0)
+		return fs_stat_at(dirfd, name, &l->st);
 	if (statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &x) < 0)
 		return errno == ENOENT ? 0 : -1;
 	*mounted = (x.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;

@@ -2,12 +2,14 @@
 #include "sync/share/real_path.h"
 
 #include <fcntl.h>
-#include <linux/stat.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/fs_kernel.h"
 #include "base/mem.h"
 #include "sync/plan/path.h"
 
@@ -103,12 +105,13 @@ static bool read_mount_line(char *line, struct mount_line *m)
 /* The ID of the mount that the path is on; -1: the kernel does not tell. */
 static long mount_id(const char *real)
 {
-	struct statx x;
+	struct fs_mount m = { 0 };
+	int fd = open(real[0] != '\0' ? real : "/", O_PATH | O_CLOEXEC);
+	bool told = fd >= 0 && fs_kernel_mount(fd, &m) == 0 && fs_kernel_mount_numbered(&m);
 
-	if (statx(AT_FDCWD, real[0] != '\0' ? real : "/", AT_NO_AUTOMOUNT, STATX_MNT_ID, &x) < 0 ||
-	    (x.stx_mask & STATX_MNT_ID) == 0)
-		return -1;
-	return (long)x.stx_mnt_id;
+	if (fd >= 0)
+		close(fd);
+	return told ? (long)m.id : -1;
 }
 
 /* real: the part of the path that exists. */

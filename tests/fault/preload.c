@@ -75,7 +75,8 @@ int openat(int dirfd, const char *path, int flags, ...)
 	MODE(flags)
 	REAL(int, openat, int, const char *, int, ...);
 	FAULT(open_kind(flags), dirfd, path);
-	return real(dirfd, path, flags, mode);
+	/* A read outside of the share must leave its trace, the atime. */
+	return real(dirfd, path, point_is_swapping() ? flags & ~O_NOATIME : flags, mode);
 }
 
 int openat64(int dirfd, const char *path, int flags, ...)
@@ -102,7 +103,7 @@ long syscall(long number, ...)
 		struct open_how how = *(const struct open_how *)a[2];
 
 		FAULT(open_kind((int)how.flags), (int)a[0], (const char *)a[1]);
-		/* A read outside of the share must leave its trace, the atime. */
+		/* As in openat. */
 		if (point_is_swapping())
 			how.flags &= ~(uint64_t)O_NOATIME;
 		return real(number, a[0], a[1], &how, a[3], a[4], a[5]);

@@ -37,10 +37,11 @@ def pair():
 
 class Races(Stand):
     """Two agents, what the victim must not touch, and orders for the library."""
+    under = []  # words before the victim's command
 
     def form(self):
         # Mounts are made for the victim alone, so that this process sees what is under them.
-        self.victim.wrap = ["unshare", "-m", "--propagation", "private"] if CAN_MOUNT else []
+        self.victim.wrap = (["unshare", "-m", "--propagation", "private"] if CAN_MOUNT else []) + self.under
         self.victim.roots = (self.victim.share,)
         super().form()
         self.outside = outside.Outside(os.path.join(self.dir, "outside"))

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fs_kernel.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -381,6 +382,8 @@ int main(int argc, char **argv)
 	}
 	tracing = verbose && n == 1;
 	base_dir = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	/* Asked now, so that no seed's faults answer. */
+	(void)fs_kernel_lacks();
 	/* cppcheck-suppress invalidFunctionArg ; no file is meant */
 	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (report == MAP_FAILED)

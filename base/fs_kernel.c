@@ -1,0 +1,190 @@
+/* See fs_kernel.h. */
+#include "base/fs_kernel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <linux/stat.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define KNOWN (UINT32_C(1) << 31)
+
+enum way { WAY_STATX = 1, WAY_HANDLE, WAY_FDINFO, WAY_DEVICE };
+
+static const struct {
+	unsigned lack;
+	const char *text;
+} lack_texts[] = {
+	{ FS_KERNEL_NO_OPENAT2,
+	  "openat2 is missing or refused: paths are opened folder by folder, which is as safe, and slower" },
+	{ FS_KERNEL_NO_RENAMEAT2,
+	  "renameat2 is missing or refused: files are exchanged in two steps, and checked before each" },
+	{ FS_KERNEL_NO_STATX, "statx is missing or refused: older calls are used" },
+	{ FS_KERNEL_NO_MOUNTS,
+	  "nothing tells mounts of one file system apart: a folder of this disk that is mounted within "
+	  "a share is synchronized like any other" },
+};
+
+/* --- mounts --- */
+
+static bool mount_by_statx(int fd, uint64_t *id)
+{
+	struct statx x;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &x) < 0 || (x.stx_mask & STATX_MNT_ID) == 0)
+		return false;
+	*id = x.stx_mnt_id;
+	return true;
+}
+
+/* The handle itself is not wanted; the mount is told even if there is no room for it. Not every file system has
+ * handles. */
+static bool mount_by_handle(int fd, uint64_t *id)
+{
+	struct file_handle none = { 0 };
+	int mount = -1;
+
+	if (name_to_handle_at(fd, "", &none, &mount, AT_EMPTY_PATH) < 0 && errno != EOVERFLOW)
+		return false;
+	*id = (uint64_t)mount;
+	return mount >= 0;
+}
+
+/* Root may read it; others may not in a process that cannot be dumped. 0: not told that way; -1 with errno. */
+static int mount_by_fdinfo(int fd, uint64_t *id)
+{
+	char path[40], line[80];
+	FILE *f;
+	int rc = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -1 : 0;
+	while (rc == 0 && fgets(line, sizeof(line), f) != NULL) {
+		if (strncmp(line, "mnt_id:", 7) != 0)
+			continue;
+		*id = strtoull(line + 7, NULL, 10);
+		rc = 1;
+	}
+	(void)fclose(f);
+	return rc;
+}
+
+int fs_kernel_mount(int fd, struct fs_mount *m)
+{
+	struct stat st;
+	int rc;
+
+	*m = (struct fs_mount){ .way = WAY_STATX };
+	if (mount_by_statx(fd, &m->id))
+		return 0;
+	m->way = WAY_HANDLE;
+	if (mount_by_handle(fd, &m->id))
+		return 0;
+	m->way = WAY_FDINFO;
+	rc = mount_by_fdinfo(fd, &m->id);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	m->way = WAY_DEVICE;
+	if (fstat(fd, &st) < 0)
+		return -1;
+	m->id = st.st_dev;
+	return 0;
+}
+
+/* What is told in one way of one and in another of the other is on two file systems. */
+bool fs_kernel_same_mount(const struct fs_mount *a, const struct fs_mount *b)
+{
+	return a->way == b->way && a->id == b->id;
+}
+
+bool fs_kernel_mount_numbered(const struct fs_mount *m)
+{
+	return m->way != WAY_DEVICE;
+}
+
+/* --- what is missing --- */
+
+/* Each question is one that the call itself answers with an error of its own, and so tells that it is there. Without a
+ * free descriptor or memory nothing can be told yet. */
+static bool has_openat2(bool *sure)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH };
+	long fd = syscall(SYS_openat2, AT_FDCWD, "/", &how, sizeof(how));
+
+	if (fd >= 0) /* it does not keep what it promises */
+		close((int)fd);
+	*sure = fd >= 0 || (errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != EINTR && errno != EAGAIN);
+	return fd < 0 && (errno == EXDEV || !*sure);
+}
+
+static bool has_renameat2(void)
+{
+	return renameat2(AT_FDCWD, "", AT_FDCWD, "", RENAME_NOREPLACE) < 0 && errno == ENOENT;
+}
+
+static bool has_statx(void)
+{
+	struct statx x;
+
+	return statx(AT_FDCWD, "/", AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &x) == 0;
+}
+
+static bool tells_mounts(void)
+{
+	struct fs_mount m;
+	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool told = fd < 0 || fs_kernel_mount(fd, &m) < 0 || m.way != WAY_DEVICE;
+
+	if (fd >= 0)
+		close(fd);
+	return told;
+}
+
+static unsigned find_out(bool *sure)
+{
+	int saved_errno = errno;
+	unsigned lacks = has_openat2(sure) ? 0 : FS_KERNEL_NO_OPENAT2;
+
+	if (!has_renameat2())
+		lacks |= FS_KERNEL_NO_RENAMEAT2;
+	if (!has_statx())
+		lacks |= FS_KERNEL_NO_STATX;
+	if (!tells_mounts())
+		lacks |= FS_KERNEL_NO_MOUNTS;
+	errno = saved_errno;
+	return lacks;
+}
+
+unsigned fs_kernel_lacks(void)
+{
+	static _Atomic unsigned known;
+	unsigned lacks = atomic_load_explicit(&known, memory_order_relaxed);
+	bool sure = false;
+
+	if ((lacks & KNOWN) != 0)
+		return lacks & ~KNOWN;
+	/* Two threads may both ask: they come to the same answer. */
+	lacks = find_out(&sure);
+	if (sure)
+		atomic_store_explicit(&known, lacks | KNOWN, memory_order_relaxed);
+	return lacks;
+}
+
+const char *fs_kernel_lack(size_t i)
+{
+	unsigned lacks = fs_kernel_lacks();
+
+	for (size_t k = 0; k < sizeof(lack_texts) / sizeof(lack_texts[0]); k++) {
+		if ((lacks & lack_texts[k].lack) != 0 && i-- == 0)
+			return lack_texts[k].text;
+	}
+	return NULL;
+}

@@ -1,0 +1,36 @@
+/* What the kernel lacks, or what a filter (seccomp, a service manager's) refuses to this process, of the calls that
+ * base/fs is made with. It is found out once, at the first question; filters that are put up later are not noticed.
+ * Any thread. */
+#ifndef LANYARD_BASE_FS_KERNEL_H
+#define LANYARD_BASE_FS_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum fs_kernel_lack {
+	FS_KERNEL_NO_OPENAT2 = 1,   /* before Linux 5.6 */
+	FS_KERNEL_NO_RENAMEAT2 = 2, /* before Linux 3.15 */
+	FS_KERNEL_NO_STATX = 4,     /* before Linux 4.11; older than 5.8, it does not tell mounts */
+	FS_KERNEL_NO_MOUNTS = 8,    /* nothing tells two mounts of one file system apart */
+};
+
+/* The bits of what is missing. */
+unsigned fs_kernel_lacks(void);
+/* What is missing and what is done instead, in words for the log and for doctor: the i-th of them; NULL: no more. */
+const char *fs_kernel_lack(size_t i);
+
+/* The mount that an open file is on. Two files of one mount have equal values; two of different mounts do not, as far
+ * as this kernel tells. */
+struct fs_mount {
+	unsigned way; /* how it was told */
+	uint64_t id;
+};
+
+/* -1 with errno (no descriptor is left, say). */
+int fs_kernel_mount(int fd, struct fs_mount *m);
+bool fs_kernel_same_mount(const struct fs_mount *a, const struct fs_mount *b);
+/* Whether id is the mount's number in /proc/self/mountinfo. */
+bool fs_kernel_mount_numbered(const struct fs_mount *m);
+
+#endif
