@@ -244,7 +244,7 @@ lab-asan: ## run them under AddressSanitizer and UBSan, without those that are s
 
 web-test: all ## install a browser, and run the tests of the page in it; pictures are in build/web-pictures
 	$(Q)scripts/setup --test --web
-	$(Q)LANYARD_BUILD=$(B) $(PYTEST) tests/web
+	$(Q)axe=$$(tests/web/axe $(B)) && LANYARD_BUILD=$(B) LANYARD_AXE=$${LANYARD_AXE:-$$axe} $(PYTEST) tests/web
 
 hostile: all ## run a malicious peer, attack by attack, and measure what each costs its victim (QUICK=1: the subset of `make check`)
 	$(Q)LANYARD_BUILD=$(B) $(if $(QUICK),$(SIDE_BY_SIDE),$(PYTEST)) tests/hostile $(if $(QUICK),-m "not slow")

@@ -69,6 +69,8 @@ function cure(g, m, s) {
 	return null;
 }
 
+const SIGNS_OF_LIFE = 1000; // bytes per second of a connection on which nothing else passes
+
 function memberRow(g, m) {
 	const s = memberState(g, m);
 	const peer = state.peers.find((p) => p.agent === m.agent);
@@ -92,7 +94,7 @@ function memberRow(g, m) {
 		h(
 			"td",
 			{ class: "num" },
-			peer && peer.rate_in !== undefined && (peer.rate_in || peer.rate_out)
+			peer && peer.rate_in + peer.rate_out > SIGNS_OF_LIFE
 				? rate(peer.rate_in) + " in, " + rate(peer.rate_out) + " out"
 				: peer && peer.rtt_ms !== null
 					? peer.rtt_ms + " ms"

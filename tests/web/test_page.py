@@ -186,7 +186,29 @@ def test_the_copied_commands_put_back_what_disappeared(lab, browse):
     assert page.complaints() == []
 
 
-@pytest.mark.skipif("LANYARD_AXE" not in os.environ, reason="LANYARD_AXE names no axe.min.js (npm pack axe-core)")
+def test_the_picture_in_the_readme(lab, browse):
+    desk, laptop, nas = alone(lab, "desk", "laptop", "nas")
+    for group, others in (("photos", (laptop, nas)), ("music", (laptop,))):
+        desk.cli("create", group, "--share", desk.path(group))
+        token = desk.invite(group)
+        for h in others:
+            h.cli("join", "--invite", token, "--share", h.path(group))
+        trees.write(desk.path(group), {"2026/%03d" % i: b"%d" % i * 3000 for i in range(120 + 40 * len(others))})
+        desk.lanyard("wait", group, "--peers", str(len(others)), "--timeout", "60")
+    nas.daemon.stop()
+    page = browse(desk)
+    page.see(".group .why", "2 of 3 members in sync; nas away since")
+    page.see(".hero.away h1", "Not everything is everywhere")
+    page.look(1100, 520)
+    assert page.run(browser.WIDE) == []
+    picture = os.path.join(browser.PICTURES, "readme.png")
+    os.makedirs(browser.PICTURES, exist_ok=True)
+    page.driver.save_screenshot(picture)
+    assert os.path.getsize(picture) < 80000
+    assert page.complaints() == []
+
+
+@pytest.mark.skipif(not os.environ.get("LANYARD_AXE"), reason="LANYARD_AXE names no axe.min.js (npm pack axe-core)")
 def test_axe_finds_nothing_wrong(lab, browse):
     a, b = together(lab, files={"doc.txt": b"x", "dir/doc": b"y"})
     page = browse(a)
