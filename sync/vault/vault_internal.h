@@ -392,7 +392,9 @@ struct vault {
 	void (*seek)(struct vault *v, struct vault_object *o);
 	int64_t kept_since_s; /* since when the folder may have objects that the index does not know; 0: it has not */
 	int64_t kept_found;   /* such objects that were wanted, and so are known now */
-	bool met_writer;      /* one has said hello in this run, and so would have shown that the index was set back */
+	int kept_looks;       /* such objects that workers look for */
+	struct vault_object *kept_queue; /* that are looked for next */
+	bool met_writer; /* one has said hello in this run, and so would have shown that the index was set back */
 	struct vault_doomed *doomed; /* owned */
 
 	uint64_t *writers; /* short IDs of those who may write, ascending; owned */

@@ -59,16 +59,19 @@ struct scrub_job {
 
 static void scrub_object(struct scrub_job *j, size_t i)
 {
-	uint8_t sum[SHA256_SIZE];
+	uint8_t sum[SHA256_SIZE], behind[SHA256_SIZE];
+	const uint8_t *known = j->objects[i].sum;
 	size_t n;
-	uint8_t *p = vault_store_read(j->share->root, j->objects[i].name, &n, NULL);
+	uint8_t *p = vault_store_read(j->share->root, j->objects[i].name, &n, behind);
 
 	if (p == NULL) {
 		j->is[i] = SCRUB_MISSING;
 		return;
 	}
 	sha256(sum, p, n);
-	j->is[i] = memcmp(sum, j->objects[i].sum, sizeof(sum)) == 0 ? SCRUB_GOOD : SCRUB_BAD;
+	/* The digest behind it is what is left to go by if the index is lost. */
+	j->is[i] = memcmp(sum, known, sizeof(sum)) == 0 && memcmp(behind, known, sizeof(behind)) == 0 ? SCRUB_GOOD
+	                                                                                              : SCRUB_BAD;
 	free(p);
 }
 
