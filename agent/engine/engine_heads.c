@@ -5,20 +5,13 @@
 #include <string.h>
 
 #include "agent/engine/engine_internal.h"
-#include "agent/engine/engine_keys.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "sync/index/index_heads.h"
-#include "sync/index/index_vault.h"
 #include "sync/peer/peer_seal.h"
-#include "sync/seal/ring.h"
 
 enum {
-	QUIET_MS = 1000,     /* without a change, before we look what there is to sign */
-	PATIENCE_MS = 30000, /* and where none comes, we look after this */
-	BETWEEN_MS = 10000,  /* two heads of ours */
-	WALK_SHARE = 50,     /* a walk over the rows is followed by the next after that many times what it took */
 	TICK_MS = 1000,
 	JUDGE_ONCE = 64, /* heads that are compared in one tick */
 };
@@ -33,39 +26,13 @@ struct engine_heads {
 	struct engine *e;
 	struct heads *heads;
 	struct engine_relay *relay;
-	struct loop_timer *look;         /* runs while something may be to be signed */
+	struct engine_signer *signer;
 	struct loop_timer *tick;         /* runs while heads are to be passed on or compared */
-	uint64_t commits;                /* of the index, when we last saw a change */
-	int64_t sign_ms, walk_ms;        /* not before these */
-	int64_t waits_ms;                /* since when the look is due, if its timer runs */
-	struct engine_root root;         /* epoch 0: none */
-	struct engine_root_walk *walk;   /* NULL: none is under way */
 	struct bytes told;               /* our newest head, as others are sent it; empty: none */
-	struct bytes signed_now;         /* one that is in the index, and not synced; empty: none */
-	bool syncing;                    /* the sync that is under way makes it safe */
 	bool judging;                    /* what the heads prove is to be noted when all are compared */
 	struct heads_reported *reported; /* owned */
 	size_t nreported;
 };
-
-static bool heads_of_vault(const struct engine *e)
-{
-	return roster_may(e->roster, identity_id(e->context->self), RIGHT_STORE);
-}
-
-/* After a quiet moment, which does not have to come. */
-static void look_soon(struct engine_heads *h)
-{
-	int64_t now = loop_now_ms(h->e->context->loop), at = now + QUIET_MS;
-
-	if (!loop_timer_running(h->look))
-		h->waits_ms = now;
-	if (at > h->waits_ms + PATIENCE_MS)
-		at = h->waits_ms + PATIENCE_MS;
-	if (at < h->sign_ms)
-		at = h->sign_ms;
-	loop_timer_start(h->look, at > now ? at - now : 0, 0);
-}
 
 static void tick_soon(struct engine_heads *h)
 {
@@ -73,166 +40,21 @@ static void tick_soon(struct engine_heads *h)
 		loop_timer_start(h->tick, TICK_MS, 0);
 }
 
-/* --- our own --- */
-
-struct heads_peers {
-	struct engine *e;
-	struct heads_peer *v; /* owned */
-	size_t n;
-};
-
-/* Only of those whose rows count, or are others'. */
-static bool note_peer_has(void *arg, const struct roster_member *m)
-{
-	struct heads_peers *peers = arg;
-	struct index *index = peers->e->index;
-	bool vault = rights_has(m->role, RIGHT_STORE);
-	uint64_t peer = agent_id_short(&m->id);
-	struct index_peer p;
-
-	if ((!vault && !rights_has(m->role, RIGHT_WRITE)) ||
-	    agent_id_equal(&m->id, identity_id(peers->e->context->self)) || index_peer_get(index, peer, &p) < 0 ||
-	    p.epoch == 0)
-		return true;
-	peers->v = mem_realloc(peers->v, peers->n + 1, sizeof(peers->v[0]));
-	peers->v[peers->n++] =
-		(struct heads_peer){ .epoch = p.epoch, .seq = index_settled(index, peer, p.received), .vault = vault };
-	return true;
-}
-
-/* A reader's rows are sent to nobody, so that nobody can have them. */
-static uint64_t our_number(const struct engine_heads *h)
-{
-	struct index *index = h->e->index;
-	const struct head *own = heads_own(h->heads);
-
-	if (!index_is_reader(index))
-		return index_seq(index);
-	return own != NULL && own->epoch == index_epoch(index) ? own->seq : 0;
-}
-
-static bool next_head(struct engine_heads *h, struct head *next)
-{
-	struct engine *e = h->e;
-	struct keys *current = engine_keys_current(e);
-	struct heads_peers peers = { .e = e };
-	struct heads_state now = { .epoch = index_epoch(e->index),
-		                   .seq = our_number(h),
-		                   .settled = e->settled,
-		                   .generation = current != NULL ? keys_about(current)->id : 0,
-		                   .rows = h->root.rows,
-		                   .now_s = clock_wall_s() };
-	bool news;
-
-	roster_digest(e->roster, now.roster);
-	if (!heads_of_vault(e) && engine_root_is_told(e))
-		memcpy(now.root, h->root.root, sizeof(now.root));
-	roster_members(e->roster, note_peer_has, &peers);
-	now.peers = peers.v;
-	now.npeers = peers.n;
-	news = heads_next(h->heads, &now, next);
-	free(peers.v);
-	return news;
-}
-
-/* It is told when it is safe: engine_heads_sync(). */
-static void sign_head(struct engine_heads *h)
-{
-	const struct identity *self = h->e->context->self;
-	struct head next;
-
-	if (next_head(h, &next)) {
-		h->sign_ms = loop_now_ms(h->e->context->loop) + BETWEEN_MS;
-		if (head_sign(&next, self, &h->signed_now) < 0 ||
-		    index_head_put(h->e->index, identity_id(self)->b, next.epoch, next.number, h->signed_now.p,
-		                   h->signed_now.len) < 0)
-			bytes_clear(&h->signed_now);
-	}
-	head_clear(&next);
-}
-
-/* What a vault keeps are cores, which another vault may have in another form: its root would be compared with none. */
-static void root_of_vault(struct engine_heads *h)
-{
-	h->root = (struct engine_root){ .epoch = index_epoch(h->e->index),
-		                        .seq = index_seq(h->e->index),
-		                        .rows = (uint64_t)index_vault_totals(h->e->index).rows };
-}
-
-/* The first scan has ended, nothing is being judged again, and nothing of ours is on its way to the disk. */
-static bool may_look(const struct engine *e)
-{
-	return e->phase == PHASE_RUNNING && !index_damaged(e->index) && (heads_of_vault(e) || e->scanned) &&
-	       e->heads->walk == NULL && e->heads->signed_now.len == 0;
-}
-
-static bool root_is_current(const struct engine_heads *h)
-{
-	return h->root.epoch == index_epoch(h->e->index) && h->root.seq == index_seq(h->e->index);
-}
-
-/* It is signed at once: where files change all the time, it would not be current any more later. */
-static void walked(void *arg, const struct engine_root *root, int64_t cost_ns)
-{
-	struct engine_heads *h = arg;
-
-	h->walk = NULL;
-	h->walk_ms = loop_now_ms(h->e->context->loop) + WALK_SHARE * cost_ns / 1000000;
-	if (root != NULL)
-		h->root = *root;
-	if (root_is_current(h) && may_look(h->e))
-		sign_head(h);
-	else
-		look_soon(h);
-}
-
-static void heads_look(void *arg)
-{
-	struct engine_heads *h = arg;
-	struct engine *e = h->e;
-	int64_t wait = h->walk_ms - loop_now_ms(e->context->loop);
-
-	if (!may_look(e))
-		return; /* what has to come about changes something, and so leads here again */
-	if (heads_of_vault(e))
-		root_of_vault(h);
-	if (root_is_current(h))
-		sign_head(h);
-	else if (wait > 0)
-		loop_timer_start(h->look, wait, 0);
-	else
-		h->walk = engine_root_walk(e, walked, h);
-}
-
 /* --- told, and what that proves --- */
-
-static void head_is_safe(struct engine_heads *h)
-{
-	struct head own;
-
-	bytes_clear(&h->told);
-	bytes_append(&h->told, h->signed_now.p, h->signed_now.len);
-	bytes_clear(&h->signed_now);
-	h->syncing = false;
-	if (head_parse(&own, &h->e->group, h->told.p, h->told.len) != HEAD_OK)
-		return;
-	heads_signed(h->heads, &own);
-	engine_relay_send(h->e, h->told.p, h->told.len, 0);
-	h->judging = true;
-	tick_soon(h);
-	look_soon(h);
-}
 
 void engine_heads_sync(struct engine *e, bool begins)
 {
 	struct engine_heads *h = e->heads;
+	struct head own;
 
-	if (h == NULL || h->signed_now.len == 0)
+	if (h == NULL || !engine_signer_sync(h->signer, begins, &h->told) ||
+	    head_parse(&own, &e->group, h->told.p, h->told.len) != HEAD_OK)
 		return;
-	if (begins)
-		h->syncing = true;
-	else if (h->syncing)
-		head_is_safe(h);
+	heads_signed(h->heads, &own);
+	engine_relay_send(e, h->told.p, h->told.len, 0);
+	h->judging = true;
+	tick_soon(h);
+	engine_signer_soon(h->signer);
 }
 
 /* Of one that is connected, we know as much and more. */
@@ -242,8 +64,9 @@ static void note_proof(struct engine *e, const struct heads_about *a)
 	struct index_peer known;
 	struct heads_proof proof;
 
-	if (heads_of_vault(e) || peer_group_connected(e->peers, peer) || !heads_prove(e->heads->heads, a->id, &proof) ||
-	    proof.our_epoch != index_epoch(e->index) || index_peer_get(e->index, peer, &known) < 0)
+	if (engine_heads_of_vault(e) || peer_group_connected(e->peers, peer) ||
+	    !heads_prove(e->heads->heads, a->id, &proof) || proof.our_epoch != index_epoch(e->index) ||
+	    index_peer_get(e->index, peer, &known) < 0)
 		return;
 	if (known.settled_epoch != proof.our_epoch || known.settled < proof.settled) {
 		known.settled_epoch = proof.our_epoch;
@@ -449,21 +272,15 @@ void engine_heads_roster(struct engine *e)
 		(void)index_head_forget(e->index, gone.ids[i].b);
 	}
 	free(gone.ids);
-	look_soon(e->heads);
+	engine_signer_soon(e->heads->signer);
 }
 
 /* --- life --- */
 
 void engine_heads_turn(struct engine *e)
 {
-	struct engine_heads *h = e->heads;
-
-	if (h == NULL)
-		return;
-	if (index_commits(e->index) == h->commits && !e->dirty)
-		return;
-	h->commits = index_commits(e->index);
-	look_soon(h);
+	if (e->heads != NULL)
+		engine_signer_turn(e->heads->signer);
 }
 
 /* What is stored was checked when it came; whoever can change the index can do worse. */
@@ -500,11 +317,10 @@ void engine_heads_start(struct engine *e)
 	h->heads = heads_new(&e->group, identity_id(e->context->self));
 	h->relay = engine_relay_new(e);
 	h->told = BYTES_INIT(HEAD_LEN_MAX);
-	h->signed_now = BYTES_INIT(HEAD_LEN_MAX);
-	h->look = loop_timer_new(e->context->loop, heads_look, h);
+	h->signer = engine_signer_new(e, h->heads);
 	h->tick = loop_timer_new(e->context->loop, tick, h);
 	(void)index_heads(e->index, load, e);
-	look_soon(h);
+	engine_signer_soon(h->signer);
 }
 
 void engine_heads_stop(struct engine *e)
@@ -514,13 +330,11 @@ void engine_heads_stop(struct engine *e)
 	if (h == NULL)
 		return;
 	e->heads = NULL;
-	engine_root_drop(h->walk);
-	loop_timer_free(h->look);
+	engine_signer_free(h->signer);
 	loop_timer_free(h->tick);
 	engine_relay_free(h->relay);
 	heads_free(h->heads);
 	bytes_free(&h->told);
-	bytes_free(&h->signed_now);
 	free(h->reported);
 	free(h);
 }
@@ -568,7 +382,5 @@ void engine_heads_debug(const struct engine *e, debug_fn *fn, void *arg)
 	fn(arg, "heads", "number", own != NULL ? (int64_t)own->number : 0);
 	fn(arg, "heads", "seq", own != NULL ? (int64_t)own->seq : 0);
 	fn(arg, "heads", "settled", own != NULL && own->settled);
-	fn(arg, "heads", "walking", h->walk != NULL);
-	fn(arg, "heads", "unsafe", h->signed_now.len > 0);
-	fn(arg, "heads", "next_ms", loop_timer_left_ms(h->look));
+	engine_signer_debug(h->signer, fn, arg);
 }

@@ -3,6 +3,7 @@
  * noted. For the files of this folder. All of it is nothing in a group that is not sealed. The loop's thread.
  *
  *   engine_heads_root   the root of our rows, by slices and on a worker
+ *   engine_heads_sign   our own: when, what it says, its way to the disk
  *   engine_heads_relay  which heads others are still to be sent
  *   engine_heads        all of it together
  *
@@ -39,6 +40,24 @@ struct engine_root_walk *engine_root_walk(struct engine *e,
                                           void *arg);
 /* NULL is allowed. */
 void engine_root_drop(struct engine_root_walk *w);
+
+/* --- engine_heads_sign.c --- */
+
+/* Whether this agent is a vault. */
+bool engine_heads_of_vault(const struct engine *e);
+struct bytes;
+struct engine_signer;
+/* heads: stays the caller's, and outlives it. */
+struct engine_signer *engine_signer_new(struct engine *e, struct heads *heads);
+/* NULL is allowed. */
+void engine_signer_free(struct engine_signer *g);
+/* Something may be to be signed: looks after a quiet moment, which does not have to come. */
+void engine_signer_soon(struct engine_signer *g);
+/* At the end of a turn, after the commit. */
+void engine_signer_turn(struct engine_signer *g);
+/* As for engine_heads_sync(). True: our newest head is safe, and now in *safe. */
+bool engine_signer_sync(struct engine_signer *g, bool begins, struct bytes *safe);
+void engine_signer_debug(const struct engine_signer *g, debug_fn *fn, void *arg);
 
 /* --- engine_heads_relay.c: a head that came waits a moment, so that whoever has it by then is not sent it --- */
 
