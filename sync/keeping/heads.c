@@ -1,39 +1,10 @@
-/* See heads.h. */
-#include "sync/keeping/heads.h"
-
+/* See heads.h: heads that come are taken, and our own is made. */
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "base/mem.h"
 #include "base/sha256.h"
-
-struct heads_agent {
-	struct agent_id id;
-	bool vault;
-	struct head head; /* its newest */
-	enum heads_blame blame;
-	int64_t blame_s;
-	bool judged;
-	enum head_meeting meeting;
-	struct heads_agent *hider; /* NULL: none */
-	size_t hides;              /* agents whose hider it is */
-	UT_hash_handle hh;
-};
-
-struct heads {
-	struct group_id group;
-	struct agent_id self;
-	struct head own; /* has_own */
-	bool has_own;
-	uint64_t lost_epoch;     /* others know heads of this epoch of ours that we do not; 0: of none */
-	bool overtaken;          /* others know a head of ours that they may take for a later one */
-	int64_t floor_s;         /* the latest time that a head of ours said */
-	struct head_have *taken; /* how far we have the rows of vaults; owned; by epoch */
-	size_t ntaken;
-	struct heads_agent *agents;   /* without ourselves */
-	struct heads_agent *to_judge; /* from this one on; NULL: none */
-};
+#include "sync/keeping/heads_internal.h"
 
 struct heads *heads_new(const struct group_id *group, const struct agent_id *self)
 {
@@ -44,7 +15,7 @@ struct heads *heads_new(const struct group_id *group, const struct agent_id *sel
 	return h;
 }
 
-static struct heads_agent *heads_find(const struct heads *h, const struct agent_id *id)
+struct heads_agent *heads_find(const struct heads *h, const struct agent_id *id)
 {
 	struct heads_agent *a;
 
@@ -74,7 +45,7 @@ void heads_free(struct heads *h)
 	free(h);
 }
 
-static void heads_set_hider(struct heads_agent *a, struct heads_agent *hider)
+void heads_set_hider(struct heads_agent *a, struct heads_agent *hider)
 {
 	if (a->hider != NULL)
 		a->hider->hides--;
@@ -267,8 +238,7 @@ static void heads_merge(struct head *out, const struct head_have *more, size_t n
 	out->nhave = k;
 }
 
-/* Whether we have all rows of the agent up to its head. */
-static bool heads_have_all(const struct heads *h, const struct head *ours, const struct heads_agent *of)
+bool heads_have_all(const struct heads *h, const struct head *ours, const struct heads_agent *of)
 {
 	const struct head taken = { .have = h->taken, .nhave = h->ntaken };
 
@@ -365,127 +335,4 @@ void heads_signed(struct heads *h, struct head *head)
 const struct head *heads_own(const struct heads *h)
 {
 	return h->has_own ? &h->own : NULL;
-}
-
-/* --- judging --- */
-
-/* Of a vault, whose root is of cores: only who lacks rows of the other. */
-static enum head_meeting heads_meet_vault(const struct heads *h, const struct heads_agent *a)
-{
-	bool we = heads_have_all(h, &h->own, a), it = head_covers(&a->head, &h->own);
-
-	return we && it ? HEAD_UNTOLD : we ? HEAD_AHEAD : it ? HEAD_BEHIND : HEAD_APART;
-}
-
-/* An unsettled head of ours proves nothing against anybody. */
-static enum head_meeting heads_meet(const struct heads *h, const struct heads_agent *a)
-{
-	enum head_meeting meeting = a->vault ? heads_meet_vault(h, a) : head_meet(&h->own, &a->head);
-
-	return meeting == HEAD_DIFFERS && !h->own.settled ? HEAD_BUSY : meeting;
-}
-
-/* A vault that has all of the agent's rows, as it has signed, and has told us all of its own up to there: whatever is
- * not the same here, it has not shown. */
-static struct heads_agent *heads_hider(const struct heads *h, const struct heads_agent *of)
-{
-	struct heads_agent *a, *next, *found = NULL;
-
-	HASH_ITER(hh, h->agents, a, next) {
-		if (a->vault && a != of && heads_have_all(h, &h->own, a) && head_covers(&a->head, &of->head) &&
-		    (found == NULL || memcmp(a->id.b, found->id.b, sizeof(a->id.b)) < 0))
-			found = a;
-	}
-	return found;
-}
-
-bool heads_judge(struct heads *h, size_t n)
-{
-	if (!h->has_own)
-		return false;
-	for (; h->to_judge != NULL && n > 0; h->to_judge = h->to_judge->hh.next) {
-		struct heads_agent *a = h->to_judge;
-
-		if (a->judged)
-			continue;
-		n--;
-		a->judged = true;
-		a->meeting = heads_meet(h, a);
-		heads_set_hider(a, a->meeting == HEAD_DIFFERS ? heads_hider(h, a) : NULL);
-	}
-	return h->to_judge != NULL;
-}
-
-const char *heads_blame_text(enum heads_blame blame)
-{
-	static const char *const texts[] = {
-		[HEADS_BLAMELESS] = "is blameless",
-		[HEADS_WITHHOLDS] = "has not shown all files that it says it has",
-		[HEADS_BEGAN_AGAIN] = "has lost what it kept, or was put back, and began again",
-		[HEADS_ROLLED_BACK] = "shows an older state than it signed",
-		[HEADS_FORKED] = "has signed two states that cannot both be true",
-	};
-
-	return texts[blame];
-}
-
-static void heads_say(const struct heads_agent *a, struct heads_about *out)
-{
-	*out = (struct heads_about){ .id = &a->id,
-		                     .head = &a->head,
-		                     .vault = a->vault,
-		                     .judged = a->judged,
-		                     .meeting = a->meeting,
-		                     .hider = a->hider != NULL ? &a->hider->id : NULL,
-		                     .blame = a->blame,
-		                     .blame_s = a->blame_s };
-	if (a->blame == HEADS_BLAMELESS && a->hides > 0)
-		out->blame = HEADS_WITHHOLDS;
-}
-
-bool heads_about(const struct heads *h, const struct agent_id *id, struct heads_about *out)
-{
-	const struct heads_agent *a = heads_find(h, id);
-
-	if (a != NULL)
-		heads_say(a, out);
-	return a != NULL;
-}
-
-void heads_each(const struct heads *h, bool (*fn)(void *arg, const struct heads_about *a), void *arg)
-{
-	const struct heads_agent *a, *next;
-	struct heads_about about;
-
-	HASH_ITER(hh, h->agents, a, next) {
-		heads_say(a, &about);
-		if (!fn(arg, &about))
-			return;
-	}
-}
-
-/* Whether some other agent's head is of this epoch: then one of the two speaks for the other. */
-static bool heads_epoch_is_shared(const struct heads *h, const struct heads_agent *of)
-{
-	const struct heads_agent *a, *next;
-
-	HASH_ITER(hh, h->agents, a, next) {
-		if (a != of && a->head.epoch == of->head.epoch)
-			return true;
-	}
-	return of->head.epoch == h->own.epoch;
-}
-
-bool heads_prove(const struct heads *h, const struct agent_id *id, struct heads_proof *out)
-{
-	const struct heads_agent *a = heads_find(h, id);
-
-	if (a == NULL || !a->judged || a->meeting != HEAD_IN_SYNC || !h->own.settled || a->blame == HEADS_FORKED ||
-	    h->own.epoch == h->lost_epoch || heads_epoch_is_shared(h, a))
-		return false;
-	*out = (struct heads_proof){ .our_epoch = h->own.epoch,
-		                     .settled = h->own.seq,
-		                     .epoch = a->head.epoch,
-		                     .seq = a->head.seq };
-	return true;
 }
