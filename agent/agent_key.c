@@ -6,6 +6,7 @@
 
 #include "agent/agent_internal.h"
 #include "agent/engine/engine_choices.h"
+#include "agent/engine/engine_status.h"
 #include "agent/key_check.h"
 #include "agent/key_file.h"
 #include "base/bytes.h"
@@ -127,6 +128,8 @@ static int add_to_key(struct agent *a, struct engine *e, struct export_group *to
 	to->on_demand = engine_is_on_demand(e);
 	add_whereabouts(a, e, to);
 	add_marks(e, to);
+	to->heads = mem_calloc(EXPORT_VAULTS_MAX, sizeof(to->heads[0]));
+	to->nheads = engine_heads_seen(e, to->heads, EXPORT_VAULTS_MAX);
 	return add_keyring(a, to, why);
 }
 

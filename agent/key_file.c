@@ -218,6 +218,8 @@ static int install_settings(int home_dirfd, const char *dir, const struct export
 		memcpy(s.addresses[s.naddresses], g->addresses[s.naddresses], sizeof(s.addresses[0]));
 	memcpy(s.marks, g->marks, sizeof(s.marks));
 	s.nmarks = g->nmarks;
+	for (; s.nheads < g->nheads && s.nheads < EXPORT_VAULTS_MAX; s.nheads++)
+		s.heads[s.nheads] = g->heads[s.nheads];
 	text = group_settings_text(&s);
 	rc = fs_write_file(home_dirfd, path, text, strlen(text), 0600);
 	free(text);

@@ -1,6 +1,8 @@
 /* See engine_heads.h. */
 #include "agent/engine/engine_heads.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +15,9 @@
 
 enum {
 	TICK_MS = 1000,
-	JUDGE_ONCE = 64, /* heads that are compared in one tick */
+	JUDGE_ONCE = 64,               /* heads that are compared in one tick */
+	BLAME_KEPT_S = 90 * 24 * 3600, /* a restart forgets what is older */
+	BLAMES = 8,                    /* for a stored blame: more than there are in enum heads_blame */
 };
 
 /* Somebody who was reported. */
@@ -99,6 +103,48 @@ static bool note_reported(struct engine_heads *h, const struct agent_id *id, enu
 	return true;
 }
 
+/* A value of the index: what an agent is to blame for, and since when. */
+static void blame_key(char key[32], const struct agent_id *id)
+{
+	(void)snprintf(key, 32, "blame %016" PRIx64, agent_id_short(id));
+}
+
+/* What is withheld is found out again. */
+static void blame_store(struct engine *e, const struct heads_about *a)
+{
+	char key[32];
+
+	blame_key(key, a->id);
+	if (a->blame_s != 0)
+		(void)index_meta_put(e->index, key, a->blame_s * BLAMES + (int64_t)a->blame);
+}
+
+static void blame_load(struct engine *e, const struct agent_id *id)
+{
+	enum heads_blame blame;
+	int64_t value;
+	char key[32];
+
+	blame_key(key, id);
+	if (index_meta_get(e->index, key, &value) <= 0 || value / BLAMES < clock_wall_s() - BLAME_KEPT_S)
+		return;
+	blame = (enum heads_blame)(value % BLAMES);
+	if (blame <= HEADS_WITHHOLDS || blame > HEADS_FORKED)
+		return;
+	heads_blame_again(e->heads->heads, id, blame, value / BLAMES);
+	(void)note_reported(e->heads, id, blame);
+}
+
+static void blame_forget(struct engine *e, const struct agent_id *id)
+{
+	int64_t value;
+	char key[32];
+
+	blame_key(key, id);
+	if (index_meta_get(e->index, key, &value) > 0 && value != 0)
+		(void)index_meta_put(e->index, key, 0);
+}
+
 /* Says once what an agent is to blame for. */
 static void report(struct engine *e, const struct heads_about *a)
 {
@@ -106,6 +152,7 @@ static void report(struct engine *e, const struct heads_about *a)
 
 	if (!note_reported(e->heads, a->id, a->blame) || a->blame == HEADS_BLAMELESS)
 		return;
+	blame_store(e, a);
 	who = engine_members_called(e, a->id);
 	text = mem_printf("%s %s", who, heads_blame_text(a->blame));
 	engine_log(e, LOG_WARN, "group %s: %s", engine_name(e), text);
@@ -270,6 +317,7 @@ void engine_heads_roster(struct engine *e)
 	for (size_t i = 0; i < gone.n; i++) {
 		heads_drop(e->heads->heads, &gone.ids[i]);
 		(void)index_head_forget(e->index, gone.ids[i].b);
+		blame_forget(e, &gone.ids[i]);
 	}
 	free(gone.ids);
 	engine_signer_soon(e->heads->signer);
@@ -301,9 +349,22 @@ static bool load(void *arg, const uint8_t agent[32], uint64_t epoch, uint64_t nu
 		if (agent_id_equal(&id, identity_id(e->context->self)) && head.epoch == from.epoch)
 			bytes_append(&e->heads->told, p, n);
 		(void)heads_take(e->heads->heads, &head, &from);
+		blame_load(e, &id);
 	}
 	head_clear(&head);
 	return true;
+}
+
+/* Of the vaults whose heads are not here yet, or any more. */
+static void expect_seen(struct engine *e)
+{
+	struct agent_id id;
+
+	for (size_t i = 0; i < e->nseen; i++) {
+		identity_id_of_key(&id, e->seen[i].key);
+		if (roster_may(e->roster, &id, RIGHT_STORE))
+			heads_expect(e->heads->heads, &e->seen[i]);
+	}
 }
 
 void engine_heads_start(struct engine *e)
@@ -320,6 +381,7 @@ void engine_heads_start(struct engine *e)
 	h->signer = engine_signer_new(e, h->heads);
 	h->tick = loop_timer_new(e->context->loop, tick, h);
 	(void)index_heads(e->index, load, e);
+	expect_seen(e);
 	engine_signer_soon(h->signer);
 }
 
@@ -340,6 +402,17 @@ void engine_heads_stop(struct engine *e)
 }
 
 /* --- for users --- */
+
+size_t engine_heads_seen(const struct engine *e, struct export_head *out, size_t max)
+{
+	size_t n = e->nseen < max ? e->nseen : max;
+
+	if (e->heads != NULL)
+		return heads_seen(e->heads->heads, out, max);
+	if (n > 0)
+		memcpy(out, e->seen, n * sizeof(out[0]));
+	return n;
+}
 
 struct heads_asked {
 	bool (*fn)(void *arg, const struct engine_head *h);

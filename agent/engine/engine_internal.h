@@ -61,13 +61,15 @@ struct engine {
 	char *dir;        /* the group's home folder, below home: "groups/<hex>" */
 	char *share_path; /* absolute */
 	bool paused;
-	char *token;          /* the invite we join by; NULL: none */
-	bool restored;        /* of a key file: a member that gets its roster from the others */
-	struct invite invite; /* parsed token; of a restored group its name, and where members may be */
-	bool unstored;        /* joined, but that is not stored yet */
-	bool was_vault;       /* it has begun as a vault here: its index and its folder are those of one */
-	bool readmitted;      /* outside, but a member again: the end of the turn starts it again */
-	bool keyless;         /* JOINING: a member of a sealed group that waits for its first keys */
+	char *token;              /* the invite we join by; NULL: none */
+	bool restored;            /* of a key file: a member that gets its roster from the others */
+	struct invite invite;     /* parsed token; of a restored group its name, and where members may be */
+	struct export_head *seen; /* what vaults had signed, as a key file says; owned, nseen */
+	size_t nseen;
+	bool unstored;   /* joined, but that is not stored yet */
+	bool was_vault;  /* it has begun as a vault here: its index and its folder are those of one */
+	bool readmitted; /* outside, but a member again: the end of the turn starts it again */
+	bool keyless;    /* JOINING: a member of a sealed group that waits for its first keys */
 
 	enum engine_phase phase;  /* set by engine_enter() */
 	enum engine_goal goal;    /* of DRAINING */

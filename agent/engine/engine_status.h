@@ -73,6 +73,9 @@ struct engine_head {
 };
 /* Calls fn with each whose head is known, until it returns false. */
 void engine_heads_each(const struct engine *e, bool (*fn)(void *arg, const struct engine_head *h), void *arg);
+/* The newest of each vault for a key file, `max` at most. How many. */
+struct export_head;
+size_t engine_heads_seen(const struct engine *e, struct export_head *out, size_t max);
 
 /* The bytes that are free on the disk of the share, and its size, as a worker found out a while ago; it finds out again
  * if that is more than ten seconds. -1: not known yet, or the disk does not say. */

@@ -132,6 +132,7 @@ static void free_all(struct engine *e)
 	free(e->dir);
 	free(e->share_path);
 	free(e->token);
+	free(e->seen);
 	free(e->error);
 	free(e);
 }

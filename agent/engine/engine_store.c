@@ -21,13 +21,16 @@ int engine_store_save(struct engine *e, char **why)
 		                    .vault = e->was_vault,
 		                    .restored = e->restored,
 		                    .naddresses = e->invite.naddresses,
-		                    .nmarks = e->invite.nmarks };
+		                    .nmarks = e->invite.nmarks,
+		                    .nheads = e->nseen };
 	char *path = mem_printf("%s/settings", e->dir), *text;
 	int status = -1;
 
 	memcpy(s.name, e->invite.group_name, sizeof(s.name));
 	memcpy(s.addresses, e->invite.addresses, sizeof(s.addresses));
 	memcpy(s.marks, e->invite.marks, sizeof(s.marks));
+	if (e->nseen > 0)
+		memcpy(s.heads, e->seen, e->nseen * sizeof(s.heads[0]));
 	text = group_settings_text(&s);
 	if (strchr(e->share_path, '\n'))
 		*why = mem_strdup(
@@ -53,6 +56,8 @@ static void take_settings(struct engine *e, struct group_settings *s)
 	e->begin_on_demand = s->on_demand;
 	e->was_vault = s->vault;
 	e->restored = s->restored && e->token == NULL;
+	e->nseen = s->nheads;
+	e->seen = s->nheads > 0 ? mem_dup(s->heads, s->nheads * sizeof(s->heads[0])) : NULL;
 	if (!e->restored)
 		return;
 	e->invite.group = e->group;

@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 
-enum { GROUP_SETTINGS_MAX = 16 << 10, MARK_BYTES = 16 };
+enum { GROUP_SETTINGS_MAX = 16 << 10, MARK_BYTES = 16, HEAD_BYTES = 2 * 32 + 3 * 8 };
 
 static void settings_line(struct bytes *b, const char *key, const char *value)
 {
@@ -39,6 +39,35 @@ static bool mark_read(struct roster_mark *mark, const char *value)
 	return true;
 }
 
+/* The signer's key, its epoch, its number of rows, the head's number, its hash: in hex. */
+static void settings_head(struct bytes *b, const struct export_head *head)
+{
+	uint8_t raw[HEAD_BYTES];
+	char hex[2 * HEAD_BYTES + 1];
+
+	memcpy(raw, head->key, 32);
+	put_u64(raw + 32, head->epoch);
+	put_u64(raw + 40, head->seq);
+	put_u64(raw + 48, head->number);
+	memcpy(raw + 56, head->hash, 32);
+	hex_encode(hex, raw, sizeof(raw));
+	settings_line(b, "head", hex);
+}
+
+static bool settings_head_read(struct export_head *head, const char *value)
+{
+	uint8_t raw[HEAD_BYTES];
+
+	if (hex_decode(raw, sizeof(raw), value) < 0)
+		return false;
+	*head = (struct export_head){ .epoch = get_u64(raw + 32),
+		                      .seq = get_u64(raw + 40),
+		                      .number = get_u64(raw + 48) };
+	memcpy(head->key, raw, 32);
+	memcpy(head->hash, raw + 56, 32);
+	return true;
+}
+
 char *group_settings_text(const struct group_settings *s)
 {
 	struct bytes b = BYTES_INIT(GROUP_SETTINGS_MAX);
@@ -57,6 +86,8 @@ char *group_settings_text(const struct group_settings *s)
 		settings_line(&b, "address", s->addresses[i]);
 	for (size_t i = 0; i < s->nmarks && s->restored; i++)
 		settings_mark(&b, &s->marks[i]);
+	for (size_t i = 0; i < s->nheads; i++)
+		settings_head(&b, &s->heads[i]);
 	bytes_append_u8(&b, '\0');
 	return (char *)b.p;
 }
@@ -81,6 +112,8 @@ static void settings_take(struct group_settings *s, const char *key, const char 
 		memcpy(s->addresses[s->naddresses++], value, strlen(value) + 1);
 	} else if (strcmp(key, "mark") == 0 && s->nmarks < ROSTER_MAX_OWNERS) {
 		s->nmarks += mark_read(&s->marks[s->nmarks], value);
+	} else if (strcmp(key, "head") == 0 && s->nheads < EXPORT_VAULTS_MAX) {
+		s->nheads += settings_head_read(&s->heads[s->nheads], value);
 	}
 }
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "sync/group/invite.h"
+#include "sync/seal/export.h"
 
 struct group_settings {
 	char *share; /* absolute; owned, like token; NULL: not said */
@@ -22,6 +23,8 @@ struct group_settings {
 	size_t naddresses;
 	struct roster_mark marks[ROSTER_MAX_OWNERS]; /* what the roster has to show */
 	size_t nmarks;
+	struct export_head heads[EXPORT_VAULTS_MAX]; /* what vaults had signed by then; they stay */
+	size_t nheads;
 };
 
 /* Fresh text. */

@@ -88,7 +88,7 @@ static void heads_replace(struct heads *h, struct heads_agent *a, struct head *h
 	head_clear(&a->head);
 	a->head = *head;
 	*head = (struct head){ 0 };
-	a->judged = false;
+	a->judged = a->expected = false;
 	HASH_ITER(hh, h->agents, other, next) {
 		if (a->vault && other->meeting == HEAD_DIFFERS)
 			other->judged = false;
@@ -138,6 +138,29 @@ static enum heads_news heads_take_fork(struct heads *h, struct heads_agent *a, s
 	return news ? HEADS_SHOWN : HEADS_NOTHING;
 }
 
+/* Nothing says which of two epochs is the later one, except that an agent shows its newest head. */
+static enum heads_news heads_take_expected(struct heads *h, struct heads_agent *a, struct head *head, bool itself,
+                                           int64_t now_s)
+{
+	const struct head *seen = &a->head;
+
+	if (memcmp(seen->hash, head->hash, sizeof(seen->hash)) == 0) {
+		/* Now all of it is known. */
+	} else if (head->epoch != seen->epoch) {
+		if (!itself)
+			return HEADS_NOTHING;
+		heads_blame(a, HEADS_BEGAN_AGAIN, now_s);
+	} else if (head->number < seen->number) {
+		if (!itself)
+			return HEADS_NOTHING;
+		heads_blame(a, HEADS_ROLLED_BACK, now_s);
+	} else if (head->number == seen->number || head->seq < seen->seq) {
+		heads_blame(a, HEADS_FORKED, now_s);
+	}
+	heads_replace(h, a, head);
+	return HEADS_KEPT;
+}
+
 static enum heads_news heads_take_other(struct heads *h, const struct agent_id *id, struct head *head,
                                         const struct heads_from *from)
 {
@@ -148,6 +171,8 @@ static enum heads_news heads_take_other(struct heads *h, const struct agent_id *
 	if (a == NULL)
 		a = heads_add(h, id);
 	a->vault = from->vault;
+	if (a->expected)
+		return heads_take_expected(h, a, head, itself, from->now_s);
 	order = a->head.number == 0 ? HEAD_NEWER : head_compare(&a->head, head);
 	if (order == HEAD_NEWER) {
 		/* A member may have lost its disk, and its rows are with others. A vault is there to keep them. */
@@ -178,6 +203,8 @@ bool heads_know(const struct heads *h, const uint8_t *p, size_t n)
 	if (known == NULL)
 		return false;
 	sha256(hash, p, n);
+	if (a != NULL && a->expected)
+		return false;
 	return memcmp(hash, known->hash, sizeof(hash)) == 0;
 }
 
@@ -202,6 +229,46 @@ bool heads_served(struct heads *h, const struct agent_id *id, uint64_t epoch, ui
 	if (a == NULL || (epoch == a->head.epoch && seq >= a->head.seq))
 		return false;
 	return heads_blame(a, epoch == a->head.epoch ? HEADS_ROLLED_BACK : HEADS_BEGAN_AGAIN, now_s);
+}
+
+/* --- what was known before --- */
+
+void heads_blame_again(struct heads *h, const struct agent_id *id, enum heads_blame blame, int64_t since_s)
+{
+	struct heads_agent *a = heads_find(h, id);
+
+	if (a != NULL)
+		(void)heads_blame(a, blame, since_s);
+}
+
+void heads_expect(struct heads *h, const struct export_head *seen)
+{
+	struct heads_agent *a;
+	struct agent_id id;
+
+	identity_id_of_key(&id, seen->key);
+	if (agent_id_equal(&id, &h->self) || heads_find(h, &id) != NULL)
+		return;
+	a = heads_add(h, &id);
+	a->vault = a->expected = true;
+	a->head = (struct head){ .group = h->group, .epoch = seen->epoch, .seq = seen->seq, .number = seen->number };
+	memcpy(a->head.key, seen->key, sizeof(a->head.key));
+	memcpy(a->head.hash, seen->hash, sizeof(a->head.hash));
+}
+
+size_t heads_seen(const struct heads *h, struct export_head *out, size_t max)
+{
+	const struct heads_agent *a, *next;
+	size_t n = 0;
+
+	HASH_ITER(hh, h->agents, a, next) {
+		if (!a->vault || n == max)
+			continue;
+		out[n] = (struct export_head){ .epoch = a->head.epoch, .seq = a->head.seq, .number = a->head.number };
+		memcpy(out[n].key, a->head.key, sizeof(out[n].key));
+		memcpy(out[n++].hash, a->head.hash, sizeof(out[0].hash));
+	}
+	return n;
 }
 
 /* --- our own --- */

@@ -4,6 +4,7 @@
 #ifndef LANYARD_SYNC_KEEPING_HEADS_H
 #define LANYARD_SYNC_KEEPING_HEADS_H
 
+#include "sync/seal/export.h"
 #include "sync/seal/head.h"
 
 struct heads;
@@ -14,6 +15,14 @@ struct heads *heads_new(const struct group_id *group, const struct agent_id *sel
 void heads_free(struct heads *h);
 
 /* --- heads of others --- */
+
+enum heads_blame {
+	HEADS_BLAMELESS,
+	HEADS_WITHHOLDS,   /* a vault that says that it has somebody's rows, and has not shown us all of them */
+	HEADS_BEGAN_AGAIN, /* a vault that has lost what it had signed for, and numbers its rows again */
+	HEADS_ROLLED_BACK, /* shows an older state than it signed */
+	HEADS_FORKED,      /* has signed what cannot be true of one agent with one disk */
+};
 
 enum heads_news {
 	HEADS_NOTHING, /* it is known, or was overtaken */
@@ -36,6 +45,13 @@ enum heads_news heads_take(struct heads *h, struct head *head, const struct head
 /* A vault says hello with these numbers of its own. What does not fit the head that it once signed puts the blame on
  * it; true if that is so, and was not known. */
 bool heads_served(struct heads *h, const struct agent_id *id, uint64_t epoch, uint64_t seq, int64_t now_s);
+/* Before we were restarted, an agent that has a head here was to blame for this. */
+void heads_blame_again(struct heads *h, const struct agent_id *id, enum heads_blame blame, int64_t since_s);
+/* A vault signed this, as a key file says; nothing if a head of it is here. What it shows itself is compared with that,
+ * until it has shown a later one. */
+void heads_expect(struct heads *h, const struct export_head *seen);
+/* The newest of each vault for a key file, `max` at most. How many. */
+size_t heads_seen(const struct heads *h, struct export_head *out, size_t max);
 /* The agent is not a member any more, or is one of another kind. */
 void heads_drop(struct heads *h, const struct agent_id *id);
 
@@ -72,13 +88,6 @@ const struct head *heads_own(const struct heads *h);
 /* Compares at most n of the others' heads with our own that were not compared yet. True: some are left. */
 bool heads_judge(struct heads *h, size_t n);
 
-enum heads_blame {
-	HEADS_BLAMELESS,
-	HEADS_WITHHOLDS,   /* a vault that says that it has somebody's rows, and has not shown us all of them */
-	HEADS_BEGAN_AGAIN, /* a vault that has lost what it had signed for, and numbers its rows again */
-	HEADS_ROLLED_BACK, /* shows an older state than it signed */
-	HEADS_FORKED,      /* has signed what cannot be true of one agent with one disk */
-};
 /* For a message that begins with the agent's name: "shows an older state than it signed". */
 const char *heads_blame_text(enum heads_blame blame);
 

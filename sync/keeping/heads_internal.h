@@ -10,6 +10,7 @@ struct heads_agent {
 	struct agent_id id;
 	bool vault;
 	struct head head; /* its newest */
+	bool expected;    /* of it only what a key file says is known: epoch, seq, number, hash */
 	enum heads_blame blame;
 	int64_t blame_s;
 	bool judged;

@@ -26,7 +26,8 @@ static struct heads_agent *heads_hider(const struct heads *h, const struct heads
 	struct heads_agent *a, *next, *found = NULL;
 
 	HASH_ITER(hh, h->agents, a, next) {
-		if (a->vault && a != of && heads_have_all(h, &h->own, a) && head_covers(&a->head, &of->head) &&
+		if (a->vault && !a->expected && a != of && heads_have_all(h, &h->own, a) &&
+		    head_covers(&a->head, &of->head) &&
 		    (found == NULL || memcmp(a->id.b, found->id.b, sizeof(a->id.b)) < 0))
 			found = a;
 	}
@@ -40,7 +41,7 @@ bool heads_judge(struct heads *h, size_t n)
 	for (; h->to_judge != NULL && n > 0; h->to_judge = h->to_judge->hh.next) {
 		struct heads_agent *a = h->to_judge;
 
-		if (a->judged)
+		if (a->judged || a->expected)
 			continue;
 		n--;
 		a->judged = true;
@@ -81,9 +82,10 @@ bool heads_about(const struct heads *h, const struct agent_id *id, struct heads_
 {
 	const struct heads_agent *a = heads_find(h, id);
 
-	if (a != NULL)
-		heads_say(a, out);
-	return a != NULL;
+	if (a == NULL || a->expected)
+		return false;
+	heads_say(a, out);
+	return true;
 }
 
 void heads_each(const struct heads *h, bool (*fn)(void *arg, const struct heads_about *a), void *arg)
@@ -92,6 +94,8 @@ void heads_each(const struct heads *h, bool (*fn)(void *arg, const struct heads_
 	struct heads_about about;
 
 	HASH_ITER(hh, h->agents, a, next) {
+		if (a->expected)
+			continue;
 		heads_say(a, &about);
 		if (!fn(arg, &about))
 			return;

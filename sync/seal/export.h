@@ -13,7 +13,8 @@ enum {
 	EXPORT_ADDRESSES_MAX = 16, /* of one group */
 	EXPORT_ADDRESS_MAX = 80,   /* with its NUL */
 	EXPORT_SHARE_MAX = 256,    /* of the path of a share, with its NUL */
-	EXPORT_HEADS_MAX = 1024,   /* of one group */
+	EXPORT_HEADS_MAX = 1024,   /* of one group, read ... */
+	EXPORT_VAULTS_MAX = 16,    /* ... and written: those of its vaults */
 	EXPORT_SALT_LEN = 32,
 	EXPORT_KEYS_LEN = 64,       /* that scrypt makes: one for AES-256-GCM, one for HMAC */
 	EXPORT_PLAIN_MAX = 1 << 18, /* bytes of the content: it has to fit into the secure heap */

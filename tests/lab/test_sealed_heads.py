@@ -132,6 +132,14 @@ def test_a_vault_that_was_put_back_is_named_and_nobody_loses_anything(lab):
                                                      "has lost what it kept, or was put back, and began again"), 60)
         until(lambda: "%s says so: %s" % (host.name, host.log()), lambda: "an older state than it signed" in host.log()
               or "was put back, and began again" in host.log(), 20)
+    # A restart does not make them forget it, and it is not news again.
+    blamed = heads(a)[v.id]
+    a.daemon.stop()
+    lines = len(a.log())
+    a.daemon.start()
+    a.wait_peers(1)
+    assert (heads(a)[v.id]["blame"], heads(a)[v.id]["blame_since"]) == (blamed["blame"], blamed["blame_since"])
+    assert "an older state than it signed" not in a.log()[lines:] and "began again" not in a.log()[lines:]
     # Members tell it what it has lost, and it goes on being of use.
     trees.write(b.share, {"and then": b"b" * 10000})
     comes(a, "and then")

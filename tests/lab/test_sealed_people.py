@@ -8,6 +8,7 @@ import netlab
 from netlab import trees, until
 from sealed import found, join, start, vault_joins
 from test_restore import export, load, lose_disk
+from test_sealed_heads import copy, heads, put_back
 from trees import noise
 
 FILES = {"a-needle": b"plain", "folder/large": noise(3 << 20)}
@@ -93,6 +94,31 @@ def test_a_lost_disk_comes_back_from_a_vault_alone(lab, form):
     b.daemon.start()
     b.wait_sync(60, peers=1)
     assert b.read("later") == b"l" and b.read("of b") == b"b"
+
+
+def test_a_restored_member_notices_a_vault_that_was_put_back(lab):
+    """What the vault had signed when the key file was made is in it."""
+    a, v = grouped(lab, "av")
+    until(lambda: "a has a head of v: %s" % heads(a), lambda: v.id in heads(a), 60)
+    v.daemon.stop()
+    copies = copy([v.home, v.share])
+    before = heads(a)[v.id]["as_of"]
+    v.daemon.start()
+    trees.write(a.share, {"after the copy": b"a" * 10000})
+    a.wait_sync(60, peers=1)
+    until(lambda: "v has signed again: %s" % heads(a), lambda: heads(a)[v.id]["as_of"] > before, 60)
+    key = export(a)
+    lose_disk(a)
+    v.daemon.stop()
+    put_back(copies)
+    v.daemon.start()
+    a.daemon.start("--discovery", "off", "--peer", v.address)
+    got = load(a, key, "--share", a.share)
+    assert got.code == 0, got
+    until(lambda: "a names v: %s" % heads(a), lambda: heads(a).get(v.id, {}).get("blame") in (
+        "shows an older state than it signed", "has lost what it kept, or was put back, and began again"), 60)
+    a.wait_sync(60, peers=1)
+    assert sorted(os.listdir(a.share)) == [".lanyard", "a-needle", "folder"]
 
 
 def test_a_lost_vault_comes_back_and_is_filled_again(lab):

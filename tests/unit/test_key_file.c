@@ -50,6 +50,10 @@ static int setup(void **state)
 	c->groups[0].naddresses = 1;
 	c->groups[0].marks[0] = (struct roster_mark){ .owner = 0x0102030405060708, .number = 99 };
 	c->groups[0].nmarks = 1;
+	c->groups[0].heads = mem_calloc(1, sizeof(c->groups[0].heads[0]));
+	c->groups[0].heads[0] =
+		(struct export_head){ .key = { 3 }, .epoch = UINT64_MAX, .seq = 5, .number = 1, .hash = { 9 } };
+	c->groups[0].nheads = 1;
 	ring = keyring_new(&c->groups[0].id);
 	assert_int_equal(keyring_add(ring, keys_about(k), keys_secret(k), NULL), KEYRING_OK);
 	c->groups[0].keyring = keyring_encode(ring, &c->groups[0].keyring_n);
@@ -128,8 +132,11 @@ static void a_home_becomes_the_agents(void **state)
 	assert_string_equal(s.addresses[0], "nas.example:7000");
 	assert_int_equal(s.nmarks, 1);
 	assert_true(s.marks[0].owner == 0x0102030405060708 && s.marks[0].number == 99);
+	assert_int_equal(s.nheads, 1);
+	assert_memory_equal(&s.heads[0], &c->groups[0].heads[0], sizeof(s.heads[0]));
 	group_settings_clear(&s);
 	s = settings_of(&c->groups[1].id);
+	assert_int_equal(s.nheads, 0);
 	assert_true(s.restored && s.on_demand);
 	group_settings_clear(&s);
 	group_path(path, &c->groups[0].id, "keys.bin");
@@ -307,9 +314,9 @@ static void settings_are_read_as_they_were_written(void **state)
 	assert_string_equal(read.token, "lanyard1-x");
 	group_settings_clear(&read);
 	free(text);
-	text = mem_strdup("later thing\nshare /a\nmark 00\nmark zz\naddress x:1\nnonsense\n");
+	text = mem_strdup("later thing\nshare /a\nmark 00\nmark zz\naddress x:1\nhead 00\nnonsense\n");
 	group_settings_read(&read, text);
-	assert_true(read.nmarks == 0 && read.naddresses == 1 && !read.restored);
+	assert_true(read.nmarks == 0 && read.naddresses == 1 && read.nheads == 0 && !read.restored);
 	group_settings_clear(&read);
 	free(text);
 }
