@@ -129,8 +129,8 @@ static bool status_vault(void *arg, const struct engine_vault_seen *v)
 	return true;
 }
 
-/* Vaults that are connected with this member. Absent in a group that is not sealed. */
-static void add_vaults(json_t *group, struct engine *e)
+/* Whether keys are safe here, and the vaults that are connected. Of a member of a sealed group only. */
+static void add_keys_and_vaults(json_t *group, struct engine *e)
 {
 	json_t *vaults;
 
@@ -139,6 +139,7 @@ static void add_vaults(json_t *group, struct engine *e)
 	vaults = json_array();
 	engine_vaults_seen(e, status_vault, vaults);
 	json_object_set_new(group, "vaults", vaults);
+	json_object_set_new(group, "keys_locked", json_boolean(engine_keys_locked(e)));
 }
 
 /* What the index has tells about how much there is to check, unless it is the scan that fills it. */
@@ -182,7 +183,7 @@ static bool status_group(void *arg, struct engine *e)
 	add_choices(group, e);
 	add_heads(group, e);
 	add_vault(group, &s);
-	add_vaults(group, e);
+	add_keys_and_vaults(group, e);
 	group_id_tag(tag, engine_group(e));
 	json_object_set_new(group, "public_id", json_string(tag));
 	json_object_set_new(group, "last_in_sync",

@@ -118,6 +118,27 @@ static void check_link(struct doctor *d, const json_t *lost)
 	free(name);
 }
 
+/* OpenSSL's secure heap works without a lock too. Once for all groups: it is the agent's. */
+static void check_keys(struct doctor *d)
+{
+	const char *unit = strcmp(d->home, "/var/lib/lanyard") == 0 ? "lanyardd" : "lanyardd@USER";
+	const json_t *group;
+	size_t i;
+
+	json_array_foreach(json_object_get(d->status, "groups"), i, group) {
+		if (!json_is_false(json_object_get(group, "keys_locked")))
+			continue;
+		doctor_found(d, "keys", DOCTOR_NOTE,
+		             mem_strdup("the memory that the keys of sealed groups lie in cannot be locked: the kernel "
+		                        "may write it to a swap disk"),
+		             mem_printf("raise the agent's limit of locked memory to 2 MiB or more (as a service: "
+		                        "systemctl edit %s, and add the lines [Service] and LimitMEMLOCK=8M; in a "
+		                        "shell: ulimit -l 8192), then restart it; or encrypt the swap disk",
+		                        unit));
+		return;
+	}
+}
+
 static void doctor_group(struct doctor *d, const json_t *group)
 {
 	char *name = cli_text(group, "group");
@@ -219,6 +240,7 @@ int cmd_doctor(struct cli *cli, int argc, char **argv)
 	}
 	check_copied(&d);
 	check_kernel(&d);
+	check_keys(&d);
 	check_discovery(&d);
 	json_array_foreach(json_object_get(status, "lost"), i, group)
 		check_link(&d, group);

@@ -95,6 +95,11 @@ static void keys_begin(struct engine *e, struct keyring *keyring)
 		           engine_name(e));
 }
 
+bool engine_keys_locked(const struct engine *e)
+{
+	return e->keys == NULL || keys_memory_locked();
+}
+
 int engine_keys_open(struct engine *e)
 {
 	const struct agent_id *self = identity_id(e->context->self);

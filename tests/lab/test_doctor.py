@@ -171,6 +171,20 @@ def test_a_home_that_others_can_read(lab):
     os.chmod(a.home, 0o700)
 
 
+def test_keys_that_may_be_swapped(lab):
+    a = agent(lab, wrap=["setpriv", "--bounding-set", "-ipc_lock", "prlimit", "--memlock=65536:65536"])
+    a.cli("create", "pics", "--share", a.share, "--sealed")
+    assert doctor(a) == {}
+
+    def keys():
+        return [c for c in a.cli("doctor")["checks"] if c["check"] == "keys"]
+    found, = keys()
+    assert found["state"] == "note" and "swap" in found["text"] and "LimitMEMLOCK=8M" in found["cure"]
+    a.daemon.stop()
+    a.daemon.start()
+    assert not keys() and a.status()["keys_locked"]
+
+
 def test_a_folder_of_the_kernels_is_refused_as_a_share(lab):
     a = agent(lab)
     for path in ("/proc/lanyard", "/proc/sys/kernel", "/sys/kernel/photos/new"):
