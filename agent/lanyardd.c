@@ -14,6 +14,7 @@
 #include "agent/agent.h"
 #include "agent/api/api.h"
 #include "agent/config/config.h"
+#include "agent/config/config_given.h"
 #include "agent/confine.h"
 #include "agent/api/control.h"
 #include "agent/api/metrics_door.h"
@@ -23,6 +24,7 @@
 #include "agent/home.h"
 #include "agent/notify.h"
 #include "agent/config/options.h"
+#include "agent/config/settings_list.h"
 #include "agent/runtime.h"
 #include "agent/status_line.h"
 #include "base/fs_kernel.h"
@@ -116,7 +118,9 @@ static void stop_signal(void *arg, int signum)
 
 static void report_pending(void *arg, const char *key)
 {
-	(void)arg;
+	struct program *p = arg;
+
+	settings_list_add(&p->config.pending, key);
 	log_warn("settings: %s: change takes effect after a restart", key);
 }
 
@@ -168,8 +172,10 @@ static void reload(struct program *p)
 		log_error("settings: %s; the old settings stay in force", why);
 		free(why);
 	} else {
-		config_pending(&p->config.settings, &new.settings, report_pending, NULL);
+		settings_list_clear(&p->config.pending);
+		config_pending(&p->config.settings, &new.settings, report_pending, p);
 		apply_settings(p, &new);
+		config_given_move(&p->config, &new);
 		log_info("settings: read again");
 	}
 	config_free(&new);
@@ -310,6 +316,7 @@ static int start_control(struct program *p)
 		return EXIT_REFUSED;
 	p->web = web_new(p->loop, &p->config.settings, api_handle_web, p->api);
 	api_use_web(p->api, p->web);
+	api_use_config(p->api, &p->config);
 	if (!p->runtime.named)
 		return 0;
 	/* For the users whose files these are: read-only. */

@@ -39,6 +39,11 @@ void api_use_web(struct api *api, struct web *web)
 	api->web = web;
 }
 
+void api_use_config(struct api *api, const struct config *config)
+{
+	api->config = config;
+}
+
 void api_free(struct api *api)
 {
 	if (api == NULL)

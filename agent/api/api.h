@@ -7,6 +7,7 @@
 
 struct agent;
 struct api;
+struct config;
 struct events;
 struct loop;
 struct web;
@@ -24,5 +25,7 @@ void api_handle_reader(void *arg, struct control_call *call);
 void api_handle_web(void *arg, struct control_call *call);
 /* The door for browsers, for the routes that open it; NULL: there is none. It stays the caller's. */
 void api_use_web(struct api *api, struct web *web);
+/* What the settings route tells; it stays the caller's. */
+void api_use_config(struct api *api, const struct config *config);
 
 #endif

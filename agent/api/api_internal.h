@@ -22,6 +22,7 @@ struct api {
 	int64_t checked_ms;            /* loop time at which all waiters were last checked */
 	struct api_verify *verifies;   /* api_verify.c: under way */
 	struct web *web;               /* lanyardd's; NULL: the agent serves no page */
+	const struct config *config;   /* lanyardd's; NULL: nothing is told of it */
 	bool key_busy;                 /* api_key.c: a worker has a key file in hand */
 	bool kept_busy;                /* api_kept.c: a worker lists what is kept */
 };

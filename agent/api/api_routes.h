@@ -20,6 +20,7 @@ enum api_rights { API_SOCKET, API_OWNER, API_READER };
 	ROW(GET, "/v1/peers", api_peers, READER, "who is connected")                                         \
 	ROW(GET, "/v1/downloads", api_downloads, OWNER, "what is being downloaded, and what has just been")  \
 	ROW(GET, "/v1/events", api_events, OWNER, "what happened, and what happens, as lines")               \
+	ROW(GET, "/v1/settings", api_settings, OWNER, "what is set, and where")                              \
 	ROW(GET, "/v1/openapi.json", api_openapi, READER, "this API for programs")                           \
 	ROW(GET, "/metrics", api_metrics, READER, "the state of the agent for Prometheus")                   \
 	ROW(GET, "/v1/stream", api_stream, OWNER, "what happens, as server-sent events")                     \

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/config/config_given.h"
 #include "agent/config/config_internal.h"
+#include "agent/config/settings_list.h"
 #include "base/mem.h"
 #include "sync/group/roster.h"
 #include "sync/versions/kept_policy.h"
@@ -42,21 +44,16 @@ static void free_group(struct config_group *g)
 	free(g->place);
 }
 
-static void free_list(struct settings_list *list)
-{
-	for (size_t i = 0; i < list->n; i++)
-		free(list->v[i]);
-	free(list->v);
-}
-
 void config_free(struct config *c)
 {
 	for (size_t i = 0; i < c->ngroups; i++)
 		free_group(&c->groups[i]);
 	free(c->groups);
-	free_list(&c->settings.peers);
-	free_list(&c->settings.interfaces);
-	free_list(&c->settings.web_names);
+	settings_list_clear(&c->settings.peers);
+	settings_list_clear(&c->settings.interfaces);
+	settings_list_clear(&c->settings.web_names);
+	settings_list_clear(&c->pending);
+	config_given_free(c);
 	free(c->settings.web);
 	free(c->settings.name);
 	free(c->settings.listen);
@@ -199,8 +196,13 @@ static int set_option(struct config *c, const char *key, const char *value, char
 {
 	char *reason = NULL;
 
-	if (value == NULL || config_set(c, key, value, &reason) == 0)
+	if (value == NULL)
 		return 0;
+	if (config_set(c, key, value, &reason) == 0) {
+		config_given_note(c, config_find_key(config_agent_keys, key, &reason), value,
+		                  mem_strdup("the command line"));
+		return 0;
+	}
 	*why = mem_printf("--%s", reason);
 	free(reason);
 	return -1;

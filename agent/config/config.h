@@ -23,9 +23,19 @@ struct config_group {
 	size_t file;             /* the last file that had a section of it: counts config_parse() calls */
 };
 
+/* A setting of [agent] as somebody has written it. Texts are owned. */
+struct config_given {
+	const char *key; /* its name */
+	char *value;
+	char *place; /* "file:line", or "the command line" */
+};
+
 /* Texts are owned. */
 struct config {
 	struct settings settings;
+	struct config_given *given; /* what of that was set, in the order in which it was read */
+	size_t ngiven;
+	struct settings_list pending; /* what has changed since, and takes effect after a restart */
 	struct config_group *groups;
 	size_t ngroups;
 	size_t nfiles; /* read into it */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/config/config.h"
+#include "agent/config/config_given.h"
 #include "agent/config/config_internal.h"
 #include "base/fs.h"
 #include "base/mem.h"
@@ -137,7 +138,11 @@ static int take_setting(void *arg, const char *section, const char *name, const 
 		return 0;
 	}
 	p->given[key - p->keys] = true;
-	return config_set_key(key, p->group != NULL ? (void *)p->group : &p->config->settings, value, &p->why) == 0;
+	if (config_set_key(key, p->group != NULL ? (void *)p->group : &p->config->settings, value, &p->why) < 0)
+		return 0;
+	if (p->group == NULL)
+		config_given_note(p->config, key, value, mem_printf("%s:%d", p->file, p->line));
+	return 1;
 }
 
 int config_parse(struct config *c, const char *file, const char *text, size_t n, char **why)

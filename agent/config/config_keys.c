@@ -7,6 +7,7 @@
 #include "agent/config/args.h"
 #include "agent/config/config_internal.h"
 #include "agent/config/door_address.h"
+#include "agent/config/settings_list.h"
 #include "base/mem.h"
 #include "sync/group/roster.h"
 
@@ -33,12 +34,6 @@ static void replace_text(char **text, const char *value)
 {
 	free(*text);
 	*text = mem_strdup(value);
-}
-
-static void add_text(struct settings_list *list, const char *value)
-{
-	list->v = mem_realloc(list->v, list->n + 1, sizeof(*list->v));
-	list->v[list->n++] = mem_strdup(value);
 }
 
 /* "HOST:PORT" or "[IPv6]:PORT"; without need_host also "PORT" and ":PORT". */
@@ -105,7 +100,7 @@ static int set_peer(void *target, const char *value)
 
 	if (s->peers.n >= CONFIG_MAX_PEERS || check_address(value, true, 1) < 0)
 		return -1;
-	add_text(&s->peers, value);
+	settings_list_add(&s->peers, value);
 	return 0;
 }
 
@@ -120,7 +115,7 @@ static int set_interface(void *target, const char *value)
 	}
 	if (len == 0 || len >= IF_NAMESIZE || s->interfaces.n == DISCOVERY_MAX_INTERFACES)
 		return -1;
-	add_text(&s->interfaces, value);
+	settings_list_add(&s->interfaces, value);
 	return 0;
 }
 
@@ -151,7 +146,7 @@ static int set_web_name(void *target, const char *value)
 	}
 	if (len == 0 || len > MAX_HOST || s->web_names.n == WEB_NAMES_MAX)
 		return -1;
-	add_text(&s->web_names, value);
+	settings_list_add(&s->web_names, value);
 	return 0;
 }
 

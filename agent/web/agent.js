@@ -1,6 +1,7 @@
 // The agent itself: what it is, how it is set (read only), and what to run when something is wrong.
-import { h, ask, command } from "./dom.js";
+import { h, ask, command, say } from "./dom.js";
 import { state, act } from "./store.js";
+import { get } from "./api.js";
 import { duration, moment, plain, quote } from "./words.js";
 
 function facts(list) {
@@ -8,6 +9,59 @@ function facts(list) {
 		"dl",
 		{ class: "facts-list" },
 		list.filter(([, v]) => v !== null && v !== undefined && v !== "").map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]),
+	);
+}
+
+let settings = null;
+
+async function loadSettings() {
+	settings = null;
+	try {
+		settings = await get("settings");
+	} catch (e) {
+		say(e.message, "error");
+	}
+	document.dispatchEvent(new Event("lanyard-draw"));
+}
+
+function settingRow(s) {
+	const values = s.given.length ? s.given : [{ value: "default", place: "accepts " + s.accepted }];
+	return values.map((g, i) =>
+		h(
+			"tr",
+			{ key: s.key + i },
+			h("th", { scope: "row" }, s.key),
+			h("td", { class: s.given.length ? "path" : "muted" }, plain(g.value)),
+			h("td", { class: "small" }, plain(g.place)),
+		),
+	);
+}
+
+function settingsCard() {
+	if (!settings) return null;
+	const list = settings.settings;
+	return h(
+		"section",
+		{ class: "card", "aria-labelledby": "settings" },
+		h("h2", { id: "settings" }, "Settings"),
+		h("p", {}, "They are changed in lanyard.conf, and here only shown."),
+		settings.pending.length
+			? h("p", { class: "why" }, "Changed since the start, in effect after a restart: " + plain(settings.pending.join(", ")))
+			: null,
+		h(
+			"div",
+			{ class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of settings" },
+			h(
+				"table",
+				{ class: "settings" },
+				h("thead", {}, h("tr", {}, ["Setting", "Value", "Set where"].map((t) => h("th", { scope: "col" }, t)))),
+				h(
+					"tbody",
+					{},
+					[...list.filter((s) => s.given.length), ...list.filter((s) => !s.given.length)].map(settingRow),
+				),
+			),
+		),
 	);
 }
 
@@ -21,6 +75,7 @@ const pauseAll = () =>
 
 export const agent = {
 	parts: [],
+	enter: loadSettings,
 	render() {
 		const s = state.status,
 			paused = s.groups.length && s.groups.every((g) => g.state === "paused");
@@ -58,13 +113,14 @@ export const agent = {
 				h("h2", { id: "shares" }, "Folders"),
 				facts(s.groups.map((g) => [plain(g.group), command(quote(g.share))])),
 			),
+			settingsCard(),
 			h(
 				"section",
 				{ class: "card", "aria-labelledby": "wrong" },
 				h("h2", { id: "wrong" }, "When something is wrong"),
 				h("p", {}, "The doctor looks at this machine: network, disk, limits, clock, rights."),
 				command("lanyard doctor"),
-				h("p", {}, "What was set, and where:"),
+				h("p", {}, "Whether the settings have a mistake:"),
 				command("lanyardd --check-config"),
 				h("p", {}, "What the agent logged:"),
 				command("journalctl -u lanyardd -e"),

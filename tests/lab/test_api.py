@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import socket
 import urllib.parse
 
@@ -312,6 +313,8 @@ def test_every_answer_is_described(lab):
 
     status = api.call("GET /v1/status")
     assert status["groups"][0]["in_sync"] and not status["groups"][0]["problems"]
+    settings = {s["key"]: s["given"] for s in api.call("GET /v1/settings")["settings"]}
+    assert {"value": "127.0.0.1:4171", "place": "the command line"} in settings["web"] and settings["memory"] == []
     assert [p["groups"] for p in api.call("GET /v1/peers")["peers"]] == [["pics"]]
     assert any(d["state"] == "C" for d in api.call("GET /v1/downloads")["downloads"])
     assert [d["path"] for d in api.call("GET /v1/downloads", history=1)["downloads"] if d["path"] == "large"] == ["large"]
@@ -393,6 +396,33 @@ def test_every_answer_is_described(lab):
     with open(ROUTES, encoding="utf-8") as f:
         routes = {"%s %s" % r for r in re.findall(r'ROW\((GET|POST), "([^"]+)"', f.read())}
     assert routes == set(documented()) == api.called
+
+
+def test_settings_say_where_they_are_set(lab):
+    a = lab.host("a")
+    os.makedirs(a.home, 0o700)
+    os.makedirs(os.path.join(a.home, "lanyard.conf.d"))
+    main, more = os.path.join(a.home, "lanyard.conf"), os.path.join(a.home, "lanyard.conf.d", "10.conf")
+
+    def write(path, text):
+        with open(path, "w") as f:
+            f.write(text)
+    write(main, "[agent]\n\nmemory = 64M\ndiscovery = auto\npeer = 192.0.2.1:9\n")
+    write(more, "# memory\n[agent]\nmemory = 32M\npeer = 192.0.2.2:9\n")
+    a.daemon.start("--discovery", "off")
+    api = Client(a)
+
+    def given():
+        return {s["key"]: [(g["value"], g["place"]) for g in s["given"]] for s in api.call("GET /v1/settings")["settings"] if s["given"]}
+    assert given() == {"listen": [(str(a.port), "the command line")], "discovery": [("off", "the command line")],
+                       "memory": [("32M", more + ":3")], "peer": [("192.0.2.1:9", main + ":5"), ("192.0.2.2:9", more + ":4")]}
+    assert api.call("GET /v1/settings")["pending"] == []
+    # Read again: what needs a restart is said.
+    write(more, "[agent]\nlog-level = debug\n")
+    a.daemon.proc.send_signal(signal.SIGHUP)
+    until("it is read again", lambda: "log-level" in given(), 30)
+    assert given()["log-level"] == [("debug", more + ":2")] and given()["memory"] == [("64M", main + ":3")]
+    assert api.call("GET /v1/settings")["pending"] == ["peer removed", "memory"]
 
 
 def test_an_invite_comes_as_a_qr_code_if_asked_for(lab):

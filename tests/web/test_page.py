@@ -186,6 +186,23 @@ def test_the_copied_commands_put_back_what_disappeared(lab, browse):
     assert page.complaints() == []
 
 
+def test_settings_are_shown_with_where_they_are_set(lab, browse):
+    a = lab.host("a")
+    os.makedirs(a.home, 0o700)
+    conf = os.path.join(a.home, "lanyard.conf")
+    with open(conf, "w") as f:
+        f.write("[agent]\nmemory = 64M\nweb-name = %s.example\n" % ("n" * 100))
+    a.daemon.start("--discovery", "off", "--web", browser.WEB)
+    page = browse(a)
+    page.go("agent")
+    page.see(".settings tr", conf + ":2")
+    rows = [" ".join(r.text.split()) for r in page.driver.find_elements("css selector", ".settings tbody tr")]
+    assert "memory 64M %s:2" % conf in rows and "web %s the command line" % browser.WEB in rows
+    assert any(r.startswith("upload-limit default accepts off, or bytes per second") for r in rows)
+    page.pictures("settings")
+    assert page.complaints() == []
+
+
 def test_the_picture_in_the_readme(lab, browse):
     desk, laptop, nas = alone(lab, "desk", "laptop", "nas")
     for group, others in (("photos", (laptop, nas)), ("music", (laptop,))):
