@@ -55,3 +55,35 @@ def test_a_check_that_stops_says_what_it_did_not_reach(tree):
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == "check: not reached: three, four"
     assert "check: FAILED: two" in done.stdout
+
+
+def elsewhere(tree, manager):
+    """The set-up on a machine with another package manager than apt, and nothing that a build needs."""
+    programs = tree / manager
+    programs.mkdir()
+    for name in ("dirname", "sed"):
+        (programs / name).symlink_to(shutil.which(name))
+    (programs / manager).write_text("")
+    (programs / manager).chmod(0o755)
+    return subprocess.run(["/bin/sh", tree / "scripts/setup"], capture_output=True, text=True, env={"PATH": str(programs)})
+
+
+@pytest.mark.parametrize("manager,says", (("dnf", "dnf install gcc "), ("zypper", "zypper install gcc "), ("pacman", "pacman -S --needed gcc "),
+                                          ("apk", "apk add build-base "), ("other", "the equivalents of Debian's gcc ")))
+def test_the_set_up_says_what_to_install_where_it_is_not_debian(tree, manager, says):
+    done = elsewhere(tree, manager)
+    assert done.returncode == 1
+    assert says in done.stderr and "uthash" in done.stderr, done.stderr
+    # Each library of the Makefile by some name.
+    for library in ("uv", "avahi", "ssl", "zstd", "sqlite", "protobuf-c", "microhttpd", "jansson", "curl", "inih", "acl", "qrencode", "xxhash"):
+        assert library in done.stderr, library
+
+
+def test_the_set_up_is_content_where_all_is_found(tree):
+    shutil.copy(os.path.join(netlab.ROOT, "Makefile"), tree)
+    programs = tree / "bin"
+    programs.mkdir()
+    for name in ("dirname", "sed", "cc", "make", "pkg-config", "protoc-c"):
+        (programs / name).symlink_to(shutil.which(name))
+    done = subprocess.run(["/bin/sh", tree / "scripts/setup"], capture_output=True, text=True, env={"PATH": str(programs)})
+    assert done.returncode == 0, done.stderr
