@@ -82,12 +82,15 @@ def killed_in_a_big_file(a, b, size, limit):
     return done
 
 
-def resumed(a, size, done):
+PADDED = 1.3  # a block of a vault's is counted as it comes, padded to 5/4 of the average
+
+
+def resumed(a, size, done, grows=1):
     """What had been verified is not fetched again; what was on its way when the process died may be."""
     after = a.counters()
     assert after["blocks_resumed"] > 0, after
-    assert after["bytes_received"] <= size - done + (1 << 20), (done, after)
-    # Of a vault's blocks only the number is known; their sizes differ.
+    assert after["bytes_received"] <= grows * (size - done) + (1 << 20), (done, after)
+    # That is true of their number too, whatever their sizes are.
     blocks = after["blocks_received"] + after["blocks_resumed"]
     assert after["blocks_received"] <= blocks * (size - done) // size + 64, (done, after)
 
@@ -182,7 +185,7 @@ def step4_the_big_file_is_resumed_from_the_vault(a, b, vault, size, limit):
     a.daemon.start()
     a.wait_sync(120, peers=1)
     same(b, a)
-    resumed(a, size, done)
+    resumed(a, size, done, PADDED)
 
 
 def handed_over(one, other, vault):

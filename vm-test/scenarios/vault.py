@@ -37,7 +37,7 @@ def vault(ground):
         film.underway()
         film.go_on()
         handed_over(b, a, c)
-        film.resumed(slack=2 * MEBI)
+        film.resumed(slack=2 * MEBI, grows=film.PADDED)
     if ground.big_mb > CAPTURED_MB:
         captures.append(ground.lab.bridge.capture())
     with ground.step("5 a folder with a file inside, on VMA; VMA goes, VMB comes"):
