@@ -132,6 +132,8 @@ static bool status_vault(void *arg, const struct engine_vault_seen *v)
 /* Whether keys are safe here, and the vaults that are connected. Of a member of a sealed group only. */
 static void add_keys_and_vaults(json_t *group, struct engine *e)
 {
+	const struct agent_id *maker;
+	struct roster_member m;
 	json_t *vaults;
 
 	if (engine_roster(e) == NULL || !roster_sealed(engine_roster(e)) || engine_is_vault(e))
@@ -140,6 +142,9 @@ static void add_keys_and_vaults(json_t *group, struct engine *e)
 	engine_vaults_seen(e, status_vault, vaults);
 	json_object_set_new(group, "vaults", vaults);
 	json_object_set_new(group, "keys_locked", json_boolean(engine_keys_locked(e)));
+	maker = engine_keys_maker(e);
+	if (maker != NULL && roster_member_by_short(engine_roster(e), agent_id_short(maker), &m))
+		json_object_set_new(group, "keys_awaited", api_name(m.name));
 }
 
 /* What the index has tells about how much there is to check, unless it is the scan that fills it. */

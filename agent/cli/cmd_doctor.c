@@ -139,6 +139,26 @@ static void check_keys(struct doctor *d)
 	}
 }
 
+/* Whoever made them may have lost its disk before it gave them to anybody. A removal makes new ones. */
+static void check_awaited(struct doctor *d, const json_t *group)
+{
+	char *name = cli_text(group, "group"), *maker = cli_text(group, "keys_awaited");
+	char *check = mem_printf("keys of %s", name);
+
+	if (maker[0] != '\0')
+		doctor_found(d, check, DOCTOR_NOTE,
+		             mem_printf("nothing is exchanged until a member that has the group's present keys is "
+		                        "connected; %s made them",
+		                        maker),
+		             mem_printf("start %s, or another member that was connected with it since. If its disk is "
+		                        "lost and nobody has them, an owner removes it: lanyard remove makes new keys "
+		                        "(if it was restored by a key file: revoke an invite, which does so too)",
+		                        maker));
+	free(check);
+	free(maker);
+	free(name);
+}
+
 static void doctor_group(struct doctor *d, const json_t *group)
 {
 	char *name = cli_text(group, "group");
@@ -148,6 +168,7 @@ static void doctor_group(struct doctor *d, const json_t *group)
 	char *check = mem_printf("group %s", name);
 	char count[FORMAT_MAX];
 
+	check_awaited(d, group);
 	if (error != NULL)
 		doctor_found(d, check, DOCTOR_BAD, mem_strdup(error),
 		             mem_strdup("it continues by itself when the cause is gone; the checks of the share and "

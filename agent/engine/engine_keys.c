@@ -100,6 +100,16 @@ bool engine_keys_locked(const struct engine *e)
 	return e->keys == NULL || keys_memory_locked();
 }
 
+const struct agent_id *engine_keys_maker(const struct engine *e)
+{
+	const struct generation_judgement *j = e->keys != NULL ? roster_generations(e->roster) : NULL;
+	const struct generation *current = j != NULL ? generation_current(j) : NULL;
+
+	if (current == NULL || ring_current(e->keys->ring) != NULL || ring_is_later(e->keys->ring))
+		return NULL;
+	return &current->signer;
+}
+
 int engine_keys_open(struct engine *e)
 {
 	const struct agent_id *self = identity_id(e->context->self);

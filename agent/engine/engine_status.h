@@ -75,6 +75,8 @@ struct engine_head {
 void engine_heads_each(const struct engine *e, bool (*fn)(void *arg, const struct engine_head *h), void *arg);
 /* Whether the memory that the keys of a sealed group lie in is locked: it is never swapped. */
 bool engine_keys_locked(const struct engine *e);
+/* The maker of the present keys of a sealed group, while they are not here. NULL: they are, or there are none. */
+const struct agent_id *engine_keys_maker(const struct engine *e);
 /* The newest of each vault for a key file, `max` at most. How many. */
 struct export_head;
 size_t engine_heads_seen(const struct engine *e, struct export_head *out, size_t max);

@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import netlab
+import sealed
 from test_config import write
 from test_watch import limited
 
@@ -183,6 +184,37 @@ def test_keys_that_may_be_swapped(lab):
     a.daemon.stop()
     a.daemon.start()
     assert not keys() and a.status()["keys_locked"]
+
+
+def test_keys_that_were_lost_with_the_disk_of_whoever_made_them(lab):
+    a, b, c = (lab.host(name) for name in "abc")
+    sealed.start([a, b, c])
+    sealed.found(a)
+    for host in (b, c):
+        sealed.join(host, a)
+    a.cli("role", "pics", b.id, "owner")
+    netlab.settle([a, b, c])
+    c.daemon.stop()
+
+    def keyring():
+        with open(sealed.group_file(b, "keys.bin"), "rb") as f:
+            return f.read()
+    before = keyring()
+    a.cli("remove", "pics", c.id)
+    netlab.until("b has the new keys", lambda: keyring() != before, 30)
+    netlab.settle([a, b])
+    for host in (a, b):
+        host.daemon.stop()
+    # As if a had told of them, and not given them before its disk was lost.
+    with open(sealed.group_file(b, "keys.bin"), "wb") as f:
+        f.write(before)
+    b.daemon.start()
+    found, = (f for f in b.cli("doctor")["checks"] if f["check"] == "keys of pics")
+    assert found["state"] == "note" and "a made them" in found["text"] and "lanyard remove" in found["cure"]
+    # That helps.
+    b.cli("remove", "pics", a.id)
+    netlab.until(lambda: "b has keys: %s" % b.status(), lambda: "keys_awaited" not in b.status(), 30)
+    assert not [f for f in b.cli("doctor")["checks"] if f["check"] == "keys of pics"]
 
 
 def test_a_folder_of_the_kernels_is_refused_as_a_share(lab):
