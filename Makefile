@@ -28,8 +28,12 @@ LDFLAGS   += -fsanitize=$(SAN)
 endif
 
 # pkg-config runs once, and only when something is built, so `make help` and `make clean` work on a bare machine.
-PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS); $(WIDE)))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+
+# Files and times have 64 bits on a 32-bit machine too. Where its compiler sees to that, its libraries have such times as well.
+WIDE       = echo | $(CC) -dM -E - | awk '/ __LP64__ | _TIME_BITS / { wide = 1 } \
+             END { if (!wide) print "-D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DLANYARD_WIDE_TIME" }'
 
 ifeq ($(V),1)
 Q :=
@@ -58,7 +62,7 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/*/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/lab/*.c tests/sim/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/*/*.h tests/unit/*.h tests/fuzz/*.h tests/fault/*.h tests/sim/*.h)
 
-.PHONY: all prometheus-test run check quick steps check-scripts check-format tidy compdb sim mutants help install manuals deb dist deb-test clean lab lab-bin fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile built unit unit-built asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench chunk-bench seal-bench vault-bench guess-bench sha256-bench arm-test vm-test web-test
+.PHONY: all prometheus-test run check quick steps check-scripts check-format tidy compdb sim mutants help install manuals deb dist deb-test clean lab lab-bin fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile built unit unit-built asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench chunk-bench seal-bench vault-bench guess-bench sha256-bench arm-test cross musl vm-test web-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 run: ## install what is missing, build, and share ./share in a new group (JOIN=name asks to join one, INVITE=token joins one)
@@ -138,7 +142,7 @@ unit-built: $(UNIT_BIN)
 
 # As many at a time as there are processors; what one says comes whole, when it has ended.
 unit: $(UNIT_BIN) ## build and run the unit tests
-	@printf '%s\n' $(UNIT_BIN) | xargs -P $$(nproc) -n 1 sh -c 'said=$$(timeout 900 "$$0" 2>&1); status=$$?; \
+	@printf '%s\n' $(UNIT_BIN) | xargs -P $$(nproc) -n 1 sh -c 'said=$$(timeout 900 $(RUN) "$$0" 2>&1); status=$$?; \
 		[ $$status -ne 124 ] || said="$$said\n$$0: did not end"; printf "== %s\n%b\n" "$$0" "$$said"; exit $$status'
 
 # A fuzz target defines LLVMFuzzerTestOneInput. Built with replay_main.c it runs once over its corpus, with any compiler;
@@ -201,6 +205,16 @@ arm-test: ## prove the SHA-256 kernels and the search for cuts of 64-bit ARM in 
 	$(Q)$(ARM_CC) -I. -D_GNU_SOURCE -std=gnu11 $(OPT) $(WARN) -static -pthread -o $(B)/tests/arm/chunk_paths \
 		tests/arm/chunk_paths.c tests/unit/noise.c sync/hash/chunk_find.c sync/hash/chunk_neon.c base/mem.c
 	$(Q)$(ARM_RUN) $(B)/tests/arm/chunk_paths
+
+ARCH      ?= arm64
+cross: ## build for another machine (ARCH=arm64, armhf or i386) into build-ARCH, and run its unit tests, in an emulator if need be
+	$(Q)scripts/setup --cross
+	+$(Q)scripts/cross $(ARCH) build-$(ARCH) all unit
+
+# Whatever is not musl's is taken from this machine: the headers of libraries and of the kernel.
+musl: $(GEN_H) ## compile all of the product against musl's headers (Debian: musl-tools)
+	$(Q)printf '%s\n' $(LIB_SRC) $(CLI_SRC) agent/lanyardd.c | xargs -P $$(nproc) -n 8 musl-gcc -fsyntax-only $(CPPFLAGS) \
+		-std=gnu11 -O1 $(WARN) -idirafter /usr/include -idirafter /usr/include/$$($(CC) -print-multiarch)
 
 FUZZ_SECONDS ?= 10
 fuzz: ## search each decoder for FUZZ_SECONDS (10) with libFuzzer; findings stay in build-fuzz/

@@ -16,6 +16,8 @@
 enum { OWN_ARCH = (int)AUDIT_ARCH_X86_64, FOREIGN_CALLS = 0x40000000 };
 #elif defined(__aarch64__)
 enum { OWN_ARCH = (int)AUDIT_ARCH_AARCH64, FOREIGN_CALLS = 0x40000000 };
+#elif defined(__i386__)
+enum { OWN_ARCH = (int)AUDIT_ARCH_I386, FOREIGN_CALLS = 0x40000000 };
 #else
 enum { OWN_ARCH = 0, FOREIGN_CALLS = 0 };
 #endif

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,14 +69,10 @@ static int complain(char *why)
  * closed pipe is an error. */
 static void prepare_process(void)
 {
-	/* Blocks of up to 4 MiB are allocated and freed thousands of times per second: use the heap, whose pages are
-	 * warm, and not fresh mappings. Unused memory is given back when a group comes in sync. */
-	mallopt(M_MMAP_THRESHOLD, 8 << 20);
-	mallopt(M_TRIM_THRESHOLD, 64 << 20);
-	mallopt(M_ARENA_MAX, 2);
 	struct rlimit files;
 	int fd;
 
+	mem_tune();
 	do {
 		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	} while (fd >= 0 && fd <= STDERR_FILENO);

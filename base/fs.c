@@ -231,7 +231,7 @@ static bool has_no_call(int error)
 static int rename_with(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name, unsigned flags)
 {
 	if ((fs_kernel_lacks() & FS_KERNEL_NO_RENAMEAT2) == 0)
-		return renameat2(old_dirfd, old_name, new_dirfd, new_name, flags);
+		return fs_kernel_renameat2(old_dirfd, old_name, new_dirfd, new_name, flags);
 	errno = ENOSYS;
 	return -1;
 }

@@ -31,13 +31,32 @@ static const struct {
 	  "a share is synchronized like any other" },
 };
 
+/* Tests stand in for the functions of glibc. */
+int fs_kernel_renameat2(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name, unsigned flags)
+{
+#ifdef __GLIBC__
+	return renameat2(old_dirfd, old_name, new_dirfd, new_name, flags);
+#else
+	return (int)syscall(SYS_renameat2, old_dirfd, old_name, new_dirfd, new_name, flags);
+#endif
+}
+
+int fs_kernel_statx(int dirfd, const char *name, int flags, unsigned mask, struct statx *out)
+{
+#ifdef __GLIBC__
+	return statx(dirfd, name, flags, mask, out);
+#else
+	return (int)syscall(SYS_statx, dirfd, name, flags, mask, out);
+#endif
+}
+
 /* --- mounts --- */
 
 static bool mount_by_statx(int fd, uint64_t *id)
 {
 	struct statx x;
 
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &x) < 0 || (x.stx_mask & STATX_MNT_ID) == 0)
+	if (fs_kernel_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &x) < 0 || (x.stx_mask & STATX_MNT_ID) == 0)
 		return false;
 	*id = x.stx_mnt_id;
 	return true;
@@ -127,14 +146,14 @@ static bool has_openat2(bool *sure)
 
 static bool has_renameat2(void)
 {
-	return renameat2(AT_FDCWD, "", AT_FDCWD, "", RENAME_NOREPLACE) < 0 && errno == ENOENT;
+	return fs_kernel_renameat2(AT_FDCWD, "", AT_FDCWD, "", RENAME_NOREPLACE) < 0 && errno == ENOENT;
 }
 
 static bool has_statx(void)
 {
 	struct statx x;
 
-	return statx(AT_FDCWD, "/", AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &x) == 0;
+	return fs_kernel_statx(AT_FDCWD, "/", AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &x) == 0;
 }
 
 static bool tells_mounts(void)

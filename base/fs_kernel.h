@@ -20,6 +20,17 @@ unsigned fs_kernel_lacks(void);
 /* What is missing and what is done instead, in words for the log and for doctor: the i-th of them; NULL: no more. */
 const char *fs_kernel_lack(size_t i);
 
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1
+#define RENAME_EXCHANGE  2
+#endif
+
+struct statx; /* of linux/stat.h */
+
+/* The calls themselves, where libc has no function for them (musl). */
+int fs_kernel_renameat2(int old_dirfd, const char *old_name, int new_dirfd, const char *new_name, unsigned flags);
+int fs_kernel_statx(int dirfd, const char *name, int flags, unsigned mask, struct statx *out);
+
 /* The mount that an open file is on. Two files of one mount have equal values; two of different mounts do not, as far
  * as this kernel tells. */
 struct fs_mount {

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 /* Ends the process without allocating anything more. abort() leaves a core file for whoever wants to know why. */
 void mem_exhausted(void)
@@ -72,4 +75,20 @@ char *mem_printf(const char *fmt, ...)
 	if (n < 0)
 		mem_exhausted();
 	return text;
+}
+
+void mem_tune(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, 8 << 20);
+	mallopt(M_TRIM_THRESHOLD, 64 << 20);
+	mallopt(M_ARENA_MAX, 2);
+#endif
+}
+
+void mem_trim(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }

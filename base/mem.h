@@ -17,6 +17,12 @@ char *mem_strdup(const char *s);
 /* printf into fresh memory; never NULL. */
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Sets the heap up for blocks of up to 4 MiB that come and go thousands of times per second: on warm pages, and not in
+ * fresh mappings. Once, at the start. mem_trim gives back to the system what is free. Both do nothing where libc has
+ * no such calls. */
+void mem_tune(void);
+void mem_trim(void);
+
 /* For libraries that report a failed allocation: ends the process as the calls above do. */
 void mem_exhausted(void) __attribute__((noreturn));
 

@@ -1,5 +1,8 @@
 /* AvahiPoll on base/loop.h: see avahi_poll.h. libdbus makes two watches for one descriptor (to read and to write),
  * the loop only one, so the watches of a descriptor share a source. */
+#ifdef LANYARD_WIDE_TIME
+#undef _TIME_BITS /* struct timeval is as the library was built, with the system's own times */
+#endif
 #include "discovery/avahi_poll.h"
 
 #include <netinet/in.h>

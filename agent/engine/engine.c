@@ -2,7 +2,6 @@
  * informs peers and listeners of the result. */
 #include "agent/engine/engine.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,7 +62,7 @@ static void turn_end(void *arg)
 	e->last_in_sync_s = clock_wall_s();
 	if (s.in_sync) {
 		pool_trim();
-		malloc_trim(0);
+		mem_trim();
 	}
 	engine_emit(e, s.in_sync ? "in-sync" : "syncing", NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/stat.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,7 +90,7 @@ static int stat_entry(int dirfd, const char *name, struct check *l, bool *mounte
 	/* What is mounted there cannot be opened, and is found out then. */
 	if ((fs_kernel_lacks() & FS_KERNEL_NO_STATX) != 0)
 		return fs_stat_at(dirfd, name, &l->st);
-	if (statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &x) < 0)
+	if (fs_kernel_statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &x) < 0)
 		return errno == ENOENT ? 0 : -1;
 	*mounted = (x.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 	l->st = (struct fs_stat){
@@ -284,7 +285,7 @@ static int read_names(struct walk *w, int fd, size_t path_len, uint32_t *count)
 		w->buffer = mem_realloc(NULL, READ_SIZE, 1);
 	w->names_size = 0;
 	*count = 0;
-	while ((n = getdents64(fd, w->buffer, READ_SIZE)) > 0) {
+	while ((n = getdents64(fd, (void *)w->buffer, READ_SIZE)) > 0) {
 		for (char *p = w->buffer; p < w->buffer + n;) {
 			const struct dirent64 *e = (const void *)p;
 

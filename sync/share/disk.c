@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/fs_kernel.h"
 #include "base/mem.h"
 
 enum { NAME_LENGTH = 32, LONG_NAME = 255, SHORT_NAME = 143, MODES = 2 };
@@ -102,14 +103,16 @@ static void try_names(const struct trial *t, struct disk *d)
 	struct fs_stat st;
 
 	if (is_missing(linkat(t->parts, t->name, t->parts, t->other, 0)))
-		d->no_safe_rename = is_missing(renameat2(t->parts, t->name, t->parts, t->other, RENAME_NOREPLACE));
+		d->no_safe_rename =
+			is_missing(fs_kernel_renameat2(t->parts, t->name, t->parts, t->other, RENAME_NOREPLACE));
 	/* Undo the rename, in case it succeeded. */
 	(void)renameat(t->parts, t->other, t->parts, t->name);
 	unlinkat(t->parts, t->other, 0);
 	if (symlinkat("to", t->parts, t->other) < 0)
 		d->no_symlinks = fs_lacks(errno);
 	else
-		d->no_exchange = is_missing(renameat2(t->parts, t->name, t->parts, t->other, RENAME_EXCHANGE));
+		d->no_exchange =
+			is_missing(fs_kernel_renameat2(t->parts, t->name, t->parts, t->other, RENAME_EXCHANGE));
 	memcpy(other_case, t->name, sizeof(other_case));
 	dot = strchr(other_case, '.');
 	memcpy(dot, ".NEW", 5);

@@ -1,4 +1,7 @@
 /* Proves the promises of avahi_poll.h, and what Avahi's watch.h asks of whoever serves it. */
+#ifdef LANYARD_WIDE_TIME
+#undef _TIME_BITS /* as avahi_poll.c */
+#endif
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
