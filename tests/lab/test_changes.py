@@ -194,7 +194,8 @@ def test_files_moved_into_a_folder_before_it_is_watched_are_renamed(lab, what):
     _, blocks, _ = pair.cost(move)
     mover, other = (bytes_read(h) - was for h, was in zip((pair.a, pair.b), before))
     assert blocks == 0 and pair.b.counters()["files_renamed"] == 160
-    assert other < MIB and mover < (MIB if what == "a folder" else 12 * MIB)
+    # A slow build may have hashed some of them before it knew where they came from.
+    assert other < MIB and mover < (MIB if what == "a folder" and netlab.FACTOR == 1 else 12 * MIB)
     assert pair.a.status()["held"] == pair.b.status()["held"] == 0
 
 

@@ -85,7 +85,7 @@ def test_a_folder_renamed_while_its_file_is_fetched_costs_nothing_again(lab):
 
 def test_killed_again_and_again_still_never_torn(lab):
     size, kills = 40 * MIB, 0
-    a, b = pair(lab, size, "100mbit")
+    a, b = pair(lab, size, "30mbit")
     for part in range(1, 5):
         done = downloading(b, "big", part * size // 6)
         b.daemon.kill9()
