@@ -92,7 +92,7 @@ int index_rows_by_root(struct index *index, const uint8_t root[32], const struct
 {
 	struct by_root b = { .fn = fn, .arg = arg };
 	uint64_t seq = index_digests_upto(index), last = index->seq;
-	int rc = seq > 0 ? stored_by_root(index, seq, root, c, &b) : 0;
+	int rc = index_digest_is_stored(index, index_h8(root)) ? stored_by_root(index, seq, root, c, &b) : 0;
 
 	while (rc == 0 && !b.enough && (rc = index_digest_after(index, index_h8(root), &seq)) > 0 && seq <= last)
 		rc = one_by_root(index, seq, root, c, &b);

@@ -5,12 +5,17 @@
  * (state.digested), and those of later rows are here, in memory; the next start reads them from the rows again. When
  * they are many they go into the table in its own order, a slice per commit: a page takes several of them then.
  *
+ * Most contents that are asked for are new, and each question reads a page of the table that is not in the cache. So a
+ * filter says of most that the table does not have them. A run that finds digests in the table reads them all into
+ * the filter once it is asked often, a part per commit.
+ *
  * A digest says only where to look: the row itself is read. So one that is left of a row that has gone, since a crash
  * came before its deletion, does no harm. See index_internal.h. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "sync/index/index_filter.h"
 #include "sync/index/index_internal.h"
 
 enum {
@@ -19,6 +24,8 @@ enum {
 	MERGE_PART = 16,
 	SLICE = 512, /* merged by one commit, and twice as many as it has written */
 	BUCKETS_MIN = 1024,
+	ASKED_OFTEN = 256, /* questions to the table before the filter is made */
+	FILL = 4096,       /* digests that one commit reads into it */
 };
 
 /* One of a row in memory. Slot 0 is none. In two chains: of its number, and of its h8, in the order of numbers; the
@@ -49,7 +56,12 @@ struct index_digests {
 	size_t nmerge, merged, merged_committed;
 	uint64_t merge_upto;
 
-	uint64_t upto;   /* state.digested, as committed */
+	uint64_t upto;               /* state.digested, as committed */
+	struct index_filter *filter; /* owned; of what the table has; NULL: not needed yet */
+	bool filter_whole;           /* it has all; else those up to filter_at, and what was merged since it was made */
+	int64_t filter_at;
+	uint32_t asked;
+
 	bool stale;      /* to be read again, since a transaction was undone ... */
 	uint64_t undone; /* ... as index->undone was when that was seen */
 };
@@ -215,6 +227,7 @@ void index_digests_free(struct index *index)
 	digests_clear(index->digests);
 	free(index->digests->gone);
 	free(index->digests->merge);
+	index_filter_free(index->digests->filter);
 	free(index->digests);
 	index->digests = NULL;
 }
@@ -265,6 +278,21 @@ int index_digest_after(struct index *index, int64_t h8, uint64_t *seq)
 	return slot != 0;
 }
 
+bool index_digest_is_stored(struct index *index, int64_t h8)
+{
+	struct index_digests *d = index->digests;
+
+	if (d->upto == 0)
+		return false;
+	if (d->filter == NULL && ++d->asked == ASKED_OFTEN) {
+		d->filter = index_filter_new();
+		/* Reading begins behind the least of all, so that one need not be read. */
+		d->filter_at = INT64_MIN;
+		index_filter_add(d->filter, INT64_MIN);
+	}
+	return !d->filter_whole || !index_filter_lacks(d->filter, h8);
+}
+
 uint64_t index_digests_upto(const struct index *index)
 {
 	return index->digests->upto;
@@ -289,6 +317,11 @@ static void merge_begin(struct index *index)
 {
 	struct index_digests *d = index->digests;
 
+	/* Nobody asks the table yet, whatever an earlier run's unfinished merge left there. */
+	if (d->filter == NULL && d->upto == 0) {
+		d->filter = index_filter_new();
+		d->filter_whole = true;
+	}
 	d->merge = mem_calloc(d->live + d->ngone + 1, sizeof(d->merge[0]));
 	d->nmerge = d->merged = d->merged_committed = 0;
 	for (uint32_t i = 0; i < d->buckets; i++)
@@ -320,7 +353,32 @@ static int merge_one(struct index *index, const struct digest_op *op)
 		return -1;
 	sqlite3_bind_int64(s, 1, op->h8);
 	sqlite3_bind_int64(s, 2, (int64_t)op->seq);
+	if (!op->gone && index->digests->filter != NULL)
+		index_filter_add(index->digests->filter, op->h8);
 	return index_stmt_run(index, id, s);
+}
+
+/* Of equal digests one is enough. */
+static int fill_filter(struct index *index)
+{
+	struct index_digests *d = index->digests;
+	sqlite3_stmt *s;
+	int n = 0, rc;
+
+	if (d->filter == NULL || d->filter_whole)
+		return 0;
+	s = index_stmt_take(index, STMT_DIGEST_NEXT);
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, d->filter_at);
+	sqlite3_bind_int(s, 2, FILL);
+	for (; (rc = sqlite3_step(s)) == SQLITE_ROW; n++) {
+		d->filter_at = sqlite3_column_int64(s, 0);
+		index_filter_add(d->filter, d->filter_at);
+	}
+	index_stmt_give(index, STMT_DIGEST_NEXT, s);
+	d->filter_whole = rc == SQLITE_DONE && n < FILL;
+	return rc == SQLITE_DONE ? 0 : -1;
 }
 
 static int merge_end(struct index *index)
@@ -338,7 +396,7 @@ int index_digests_merge(struct index *index)
 	struct index_digests *d = index->digests;
 	size_t left = SLICE + 2 * (size_t)index->writes;
 
-	if (freshen(index) < 0)
+	if (freshen(index) < 0 || fill_filter(index) < 0)
 		return -1;
 	if (d->merge == NULL)
 		return 0;

@@ -5,8 +5,9 @@
  *
  * index_sql.c: the texts of tables and statements; index_joins.c: what a meeting joined, in memory; index_codec.c: how
  * a record becomes a row and comes back; index_recent.c: rows of a moment ago, in memory; index_runs.c: whose rows the
- * latest numbers are; index_stmt.c: statements, reading, and what a failure does; index_digests.c: which rows have a
- * content; index_by_root.c: rows found by what is in them; index_content.c: block lists and the positions of blocks;
+ * latest numbers are; index_stmt.c: statements, reading, and what a failure does; index_filter.c: which digests the
+ * table lacks; index_digests.c: which rows have a content; index_by_root.c: rows found by what is in them;
+ * index_content.c: block lists and the positions of blocks;
  * index_wal.c: syncing and checkpoints, for workers; index_txn.c: the open transaction and the numbers it gives;
  * index_rows.c: our rows; index_walk.c: rows in order; index_peers.c: peers, small named values; index_holds.c: who
  * has what; index_asides.c: what is set aside, read; index_offers.c: what peers offer; index_list.c: what the group
@@ -114,6 +115,7 @@ enum index_stmt {
 	STMT_ROW_OLD,
 	STMT_ROW_DELETE,
 	STMT_ROW_INSERT,
+	STMT_ROW_INSERT_FIRST,
 	STMT_ROW_TOUCH,
 	STMT_ROW_JOIN,
 	STMT_JOINS_INSERT,
@@ -134,6 +136,7 @@ enum index_stmt {
 	STMT_ROW_BY_SEQ,
 	STMT_ASIDE_HAS_ROOT,
 	STMT_DIGEST_ROWS,
+	STMT_DIGEST_NEXT,
 	STMT_DIGEST_INSERT,
 	STMT_DIGEST_DELETE,
 	STMT_STATE_DIGESTED,
@@ -495,6 +498,8 @@ void index_digests_free(struct index *index);
 /* A row with this digest was written, or deleted, in the open transaction. 0, -1 with nothing reported. */
 int index_digest_add(struct index *index, int64_t h8, uint64_t seq);
 int index_digest_remove(struct index *index, int64_t h8, uint64_t seq);
+/* False: the table surely has no row with this digest. */
+bool index_digest_is_stored(struct index *index, int64_t h8);
 /* The next number above *seq of a row in memory with this digest: 1 and *seq; 0; -1. The others, with numbers up to
  * index_digests_upto(), are in the table. */
 int index_digest_after(struct index *index, int64_t h8, uint64_t *seq);

@@ -106,22 +106,20 @@ int index_get_numbered(struct index *index, uint64_t seq, struct record *r)
 	return step_row(index, STMT_ROW_NUMBERED, s, r);
 }
 
-/* Reads as much of a row as its replacement has to know. index->key is the path's. 0, found or not; -1. */
-static int old_row(struct index *index, const char *path, int key_len, struct old_row *old)
+/* As much of a row as its replacement has to know, if that is known. */
+static enum index_recently known_old_row(struct index *index, const char *path, struct old_row *old)
 {
 	const struct record *known;
 	enum index_recently recently = index_recent_get(index, path, &known);
 
 	*old = (struct old_row){ .found = recently == RECENTLY_THERE };
-	if (recently == RECENTLY_UNKNOWN)
-		return read_old_row(index, key_len, old);
 	if (old->found) {
 		old->seq = known->seq;
 		old->r.kind = known->kind;
 		old->r.deleted = known->deleted;
 		old->r.content = known->content;
 	}
-	return 0;
+	return recently;
 }
 
 static void add_to_totals(struct index_totals *t, const struct record *r, int sign)
@@ -152,9 +150,10 @@ static int delete_row(struct index *index, const struct record *r, uint64_t seq)
 	return index_has_root(r) ? index_digest_remove(index, index_h8(r->content.root), seq) : 0;
 }
 
-static int insert_row(struct index *index, const struct record *r, uint64_t seq, int key_len)
+/* index->key is the path's. 1; 0: the path has a row, for STMT_ROW_INSERT_FIRST alone; -1. */
+static int insert_row(struct index *index, enum index_stmt id, const struct record *r, uint64_t seq, int key_len)
 {
-	sqlite3_stmt *s = index_stmt_take(index, STMT_ROW_INSERT);
+	sqlite3_stmt *s = index_stmt_take(index, id);
 	int at = 4 + INDEX_RECORD_NCOLUMNS;
 
 	if (s == NULL)
@@ -176,9 +175,30 @@ static int insert_row(struct index *index, const struct record *r, uint64_t seq,
 		sqlite3_bind_int(s, at + 6, INDEX_MARK_LEAVING);
 	else
 		sqlite3_bind_null(s, at + 6);
-	if (index_stmt_run(index, STMT_ROW_INSERT, s) < 0)
+	if (index_stmt_run(index, id, s) < 0)
 		return -1;
-	return index_has_root(r) ? index_digest_add(index, index_h8(r->content.root), seq) : 0;
+	if (id == STMT_ROW_INSERT_FIRST && sqlite3_changes(index->db) == 0)
+		return 0;
+	return index_has_root(r) && index_digest_add(index, index_h8(r->content.root), seq) < 0 ? -1 : 1;
+}
+
+/* Most rows that are written are a path's first one, which is not read to find out: the statement itself says so. */
+static int replace_row(struct index *index, const struct record *r, uint64_t seq, int key_len, struct old_row *old)
+{
+	if (known_old_row(index, r->path, old) == RECENTLY_UNKNOWN) {
+		int rc = insert_row(index, STMT_ROW_INSERT_FIRST, r, seq, key_len);
+
+		if (rc != 0)
+			return rc < 0 ? -1 : 0;
+		if (read_old_row(index, key_len, old) < 0)
+			return -1;
+	}
+	if (old->found) {
+		if (delete_row(index, &old->r, old->seq) < 0)
+			return -1;
+		add_to_totals(&index->now.totals, &old->r, -1);
+	}
+	return insert_row(index, STMT_ROW_INSERT, r, seq, key_len) < 0 ? -1 : 0;
 }
 
 uint64_t index_number(struct index *index)
@@ -191,14 +211,7 @@ int index_row_write(struct index *index, struct record *r, int key_len)
 {
 	struct old_row old;
 
-	if (old_row(index, r->path, key_len, &old) < 0)
-		return -1;
-	if (old.found) {
-		if (delete_row(index, &old.r, old.seq) < 0)
-			return -1;
-		add_to_totals(&index->now.totals, &old.r, -1);
-	}
-	if (insert_row(index, r, index->seq + 1, key_len) < 0)
+	if (replace_row(index, r, index->seq + 1, key_len, &old) < 0)
 		return -1;
 	add_to_totals(&index->now.totals, r, 1);
 	r->seq = index_number(index);

@@ -52,6 +52,10 @@ const char index_install_sql[] =
 	"SELECT seq, key, " INDEX_RECORD_COLUMNS                                \
 	", via, seen_size, seen_mtime_ns, seen_ctime_ns, seen_ino, seen_mode, " \
 	"marks FROM files "
+#define ROW_VALUES                                                                                         \
+	"INTO files(seq, key, h8, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns, seen_ctime_ns," \
+	" seen_ino, seen_mode, marks)"                                                                     \
+	" VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 #define OFFER                                                                                              \
 	"SELECT w.id, coalesce(p.short, 0), w.key, " INDEX_RECORD_COLUMNS ", w.via, w.marks FROM wanted w" \
 	" LEFT JOIN peers p ON p.no = (w.id >> 48) & " PEER_NO_MASK " "
@@ -82,9 +86,8 @@ const char *const index_sql[STMT_COUNT] = {
 	[STMT_ROW_GET] = ROW "WHERE key = ?",
 	[STMT_ROW_OLD] = "SELECT seq, kind, deleted, size, nblocks, root FROM files WHERE key = ?",
 	[STMT_ROW_DELETE] = "DELETE FROM files WHERE seq = ?",
-	[STMT_ROW_INSERT] = "INSERT INTO files(seq, key, h8, " INDEX_RECORD_COLUMNS ", via, seen_size, seen_mtime_ns,"
-			    " seen_ctime_ns, seen_ino, seen_mode, marks)"
-			    " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[STMT_ROW_INSERT] = "INSERT " ROW_VALUES,
+	[STMT_ROW_INSERT_FIRST] = "INSERT OR IGNORE " ROW_VALUES,
 	[STMT_ROW_TOUCH] =
 		"UPDATE files SET seen_size = ?, seen_mtime_ns = ?, seen_ctime_ns = ?, seen_ino = ?, seen_mode = ?"
 		" WHERE key = ?",
@@ -112,6 +115,7 @@ const char *const index_sql[STMT_COUNT] = {
 				 " WHERE root = ?2",
 	[STMT_ROW_BY_SEQ] = ROW "WHERE seq = ? AND root = ?",
 	[STMT_DIGEST_ROWS] = "SELECT seq, h8 FROM files WHERE seq > ? AND h8 IS NOT NULL ORDER BY seq",
+	[STMT_DIGEST_NEXT] = "SELECT h8 FROM digests WHERE h8 > ? ORDER BY h8 LIMIT ?",
 	[STMT_DIGEST_INSERT] = "INSERT OR IGNORE INTO digests(h8, seq) VALUES(?, ?)",
 	[STMT_DIGEST_DELETE] = "DELETE FROM digests WHERE h8 = ? AND seq = ?",
 	[STMT_STATE_DIGESTED] = "UPDATE state SET digested = ?",
