@@ -4,15 +4,21 @@
     tests/bench/per_file.py                              # 20,000 and 160,000 files of up to 100 bytes, 500 to a folder
     tests/bench/per_file.py --files 20000,1000000
     tests/bench/per_file.py --size 4096 --files 50000    # the bench's many files, in more detail
+    tests/bench/per_file.py --floor                      # no agents: what the system takes for a receiver's calls
 
-For each count two agents form a group and a tree is moved into one's share.  Prints microseconds per file: by the clock, and of the
+For each count two agents form a group and a tree is moved into one's share.  So that all counts meet the same machine, memory has been
+used before: on a virtual machine the first use of a page costs whatever its host does for it, and a million files use more pages than
+anything before them.  And no file has just been written: of such a one an agent asks less.  Prints microseconds per file: by the clock, and of the
 processor for the loop's thread and for the workers of each end; the most memory of each end, and the memory when idle.  At the end the
 cost of the largest count in that of the smallest.  Environment: LANYARD_LAB_DIR (/dev/shm keeps the disk out of it), LANYARD_BUILD.
 """
 import argparse
 import os
 import random
+import resource
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -22,6 +28,8 @@ import netlab  # noqa: E402
 
 GROUP = "many"
 TICK = os.sysconf("SC_CLK_TCK")
+USED = 10 << 10    # bytes of memory that a file takes, the agents' files and the kernel's included
+JUST_WRITTEN = 11  # seconds: see sync/local/moves.c
 
 
 def fill(root, files, size, per_folder):
@@ -34,6 +42,52 @@ def fill(root, files, size, per_folder):
         fd = os.open(os.path.join(folder, "f%07d" % i), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         os.write(fd, rng.randbytes(size if size >= 1024 else rng.randint(8, max(8, size))))
         os.close(fd)
+
+
+def use_memory(path, size):
+    """Takes memory and gives it back, where files are in memory; at most half of what is free."""
+    if subprocess.check_output(["stat", "-f", "-c", "%T", os.path.dirname(path)]).strip() != b"tmpfs":
+        return
+    with open("/proc/meminfo") as f:
+        free = next(int(line.split()[1]) << 10 for line in f if line.startswith("MemAvailable:"))
+    block = b"x" * (1 << 20)
+    with open(path, "wb") as f:
+        for _ in range(min(size, free // 2) >> 20):
+            f.write(block)
+    os.unlink(path)
+
+
+def place(folder, parts, numbers, size):
+    """As sync/install does with a batch: all are made in a folder of their own, then each is renamed."""
+    for i in numbers:
+        fd = os.open("%016x-%x.new" % (numbers[0], i), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=parts)
+        os.write(fd, b"x" * size)
+        os.utime(fd, ns=(i, i))
+        os.fstat(fd)
+        os.close(fd)
+    for i in numbers:
+        os.rename("%016x-%x.new" % (numbers[0], i), "f%07d" % i, src_dir_fd=parts, dst_dir_fd=folder)
+    for i in numbers:
+        os.stat("f%07d" % i, dir_fd=folder, follow_symlinks=False)
+
+
+def floor(args, files):
+    """The kernel's time alone counts: the rest is this script's."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("LANYARD_LAB_DIR")) as top:
+        use_memory(os.path.join(top, "used"), files * USED // 2)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_stime
+        for first in range(0, files, args.per_folder):
+            path = os.path.join(top, "d%05d" % (first // args.per_folder))
+            os.makedirs(path)
+            os.mkdir(path + ".new")
+            fds = [os.open(p, os.O_RDONLY | os.O_DIRECTORY) for p in (path, path + ".new")]
+            place(*fds, range(first, min(files, first + args.per_folder)), args.size)
+            for fd in fds:
+                os.close(fd)
+            os.rmdir(path + ".new")
+        us = (resource.getrusage(resource.RUSAGE_SELF).ru_stime - before) / files * 1e6
+    print("%8d  %6.1f" % (files, us), flush=True)
+    return us
 
 
 def cpu(pid):
@@ -72,6 +126,8 @@ def one(args, files):
         staged = os.path.join(os.path.dirname(a.share), "staged")
         fill(staged, files, args.size, args.per_folder)
         os.sync()
+        time.sleep(JUST_WRITTEN)
+        use_memory(os.path.join(os.path.dirname(a.share), "used"), files * USED)
         before = [cpu(h.daemon.pid) for h in (a, b)]
         peaks, start = Peaks([a, b]), time.monotonic()
         os.rename(staged, os.path.join(a.share, "many"))
@@ -96,8 +152,13 @@ def main():
     ask.add_argument("--files", default="20000,160000", help="counts, the smallest first")
     ask.add_argument("--size", type=int, default=100)
     ask.add_argument("--per-folder", type=int, default=500)
+    ask.add_argument("--floor", action="store_true")
     ask.add_argument("--perf", help="a shell command to run after the move; %%d %%d are the two agents' process IDs")
     args = ask.parse_args()
+    if args.floor:
+        costs = [floor(args, int(n)) for n in args.files.split(",")]
+        print("most to fewest: %.2f" % (costs[-1] / costs[0]))
+        return
     netlab.enter()
     print("   files    wall    sender: loop, workers  receiver: ...   CPU   most MB a, b   idle MB a, b")
     costs = [one(args, int(n)) for n in args.files.split(",")]
