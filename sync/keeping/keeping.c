@@ -81,8 +81,6 @@ struct keeping *keeping_new(const struct keeping_config *c)
 	if (k->config.patience_ms == 0)
 		k->config.patience_ms = PATIENCE_MS;
 	k->committed = k->endorsed = index_seq(c->index);
-	keeping_give_new(k);
-	keeping_ask_init(k);
 	k->soon = loop_timer_new(c->loop, keeping_soon, k);
 	k->tick = loop_timer_new(c->loop, keeping_tick, k);
 	return k;
@@ -120,8 +118,6 @@ void keeping_free(struct keeping *k)
 	if (k == NULL)
 		return;
 	keeping_stop(k);
-	bundles_free(k->seals);
-	bundles_free(k->opens);
 	loop_timer_free(k->soon);
 	loop_timer_free(k->tick);
 	free(k);

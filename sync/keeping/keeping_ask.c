@@ -16,9 +16,14 @@ enum {
 /* One that a worker opens. */
 struct keeping_opening {
 	struct keeping_wanted *get;
-	struct keeping_ask *ask;  /* NULL: it was taken back */
-	struct keys *keys;        /* a reference */
-	struct object_opening is; /* its bytes are owned */
+	struct keeping_ask *ask; /* NULL: it was taken back */
+	uint8_t kind;
+	struct object_ref ref;
+	struct keys *keys; /* a reference */
+	uint8_t *sealed;   /* owned */
+	size_t n;
+	enum object_result result;
+	struct object_plain plain;
 };
 
 void keeping_ask_free_if_over(struct keeping_wanted *g)
@@ -129,14 +134,14 @@ void keeping_ask_drop_all(struct keeping_wanted *g)
 /* --- opening --- */
 
 /* Whether a page refers to just the blocks that are in it. */
-static bool opening_page_fits(const struct object_opening *o, const struct object_head *head)
+static bool opening_page_fits(const struct keeping_opening *o, const struct object_head *head)
 {
 	size_t n;
 	struct page_entry *list = page_decode(o->plain.p, o->plain.n, &n);
 	bool fits = list != NULL;
 
 	for (size_t i = 0; i < n && fits; i++) {
-		fits = list[i].generation == 0 || list[i].generation == o->asked.generation;
+		fits = list[i].generation == 0 || list[i].generation == o->ref.generation;
 		if (list[i].generation != 0)
 			object_name(o->keys, OBJECT_BLOCK, list[i].sha, list[i].name);
 	}
@@ -146,21 +151,15 @@ static bool opening_page_fits(const struct object_opening *o, const struct objec
 }
 
 /* Worker. The head stays as it was while the rest is opened in place. */
-static void openings_work(void *const *jobs, size_t n)
+static void opening_work(void *arg)
 {
-	struct object_opening *all[BUNDLE_MOST] = { 0 };
+	struct keeping_opening *o = arg;
 	struct object_head head;
 
-	for (size_t i = 0; i < n; i++)
-		all[i] = &((struct keeping_opening *)jobs[i])->is;
-	object_open_many(all, n);
-	for (size_t i = 0; i < n; i++) {
-		struct object_opening *o = all[i];
-
-		if (o->result == OBJECT_OK && o->kind == OBJECT_PAGE &&
-		    (object_parse(&head, o->p, o->n) != OBJECT_OK || !opening_page_fits(o, &head)))
-			o->result = OBJECT_INSIDE;
-	}
+	o->result = object_open(o->keys, (enum object_kind)o->kind, &o->ref, o->sealed, o->n, &o->plain);
+	if (o->result == OBJECT_OK && o->kind == OBJECT_PAGE &&
+	    (object_parse(&head, o->sealed, o->n) != OBJECT_OK || !opening_page_fits(o, &head)))
+		o->result = OBJECT_INSIDE;
 }
 
 /* The vault is told, so that it looks at what its disk has; people are told once in a while. */
@@ -168,12 +167,12 @@ static void opening_is_bad(struct keeping_opening *o)
 {
 	const struct keeping_config *c = &o->get->k->config;
 	struct keeping_vault *v = o->get->v;
-	struct msg_object_want want = { .kind = (uint8_t)o->is.kind, .generation = o->is.asked.generation };
+	struct msg_object_want want = { .kind = o->kind, .generation = o->ref.generation };
 	struct msg_vault m = { .what = MSG_VAULT_BAD, .wants = &want, .nwants = 1 };
 	char id[ID_TEXT_MAX];
 	struct roster_member is;
 
-	memcpy(want.name, o->is.asked.name, sizeof(want.name));
+	memcpy(want.name, o->ref.name, sizeof(want.name));
 	v->bad++;
 	agent_id_text(id, &v->agent);
 	if (log_allow("keeping-bad", 20))
@@ -181,13 +180,13 @@ static void opening_is_bad(struct keeping_opening *o)
 		          "group %s: the vault %s gave an object that %s: other sources are asked for it",
 		          roster_name(c->roster),
 		          roster_member_by_short(c->roster, v->peer, &is) && is.name[0] != '\0' ? is.name : id,
-		          object_result_text(o->is.result));
+		          object_result_text(o->result));
 	(void)c->ops->vault(c->arg, v->peer, &m);
 	c->ops->state(c->arg);
 }
 
 /* The plain bytes with the memory that they are in, unless that is much larger. */
-static struct slab opening_content(struct object_opening *o)
+static struct slab opening_content(struct keeping_opening *o)
 {
 	struct slab s = { o->plain.unpacked, o->plain.n, o->plain.unpacked };
 
@@ -196,9 +195,9 @@ static struct slab opening_content(struct object_opening *o)
 	} else if (o->plain.n < o->n / 2) {
 		s = slab_dup(o->plain.p, o->plain.n);
 	} else {
-		s.base = o->p;
-		s.p = o->p + (o->plain.p - o->p);
-		o->p = NULL;
+		s.base = o->sealed;
+		s.p = o->sealed + (o->plain.p - o->sealed);
+		o->sealed = NULL;
 	}
 	return s;
 }
@@ -207,13 +206,13 @@ static void opening_end(struct keeping_opening *o)
 {
 	struct keeping_opened opened;
 
-	if (o->is.result != OBJECT_OK) {
+	if (o->result != OBJECT_OK) {
 		opening_is_bad(o);
 		ask_over(o->ask, NULL);
 		return;
 	}
-	memcpy(opened.sha, o->is.plain.sha, sizeof(opened.sha));
-	opened.content = opening_content(&o->is);
+	memcpy(opened.sha, o->plain.sha, sizeof(opened.sha));
+	opened.content = opening_content(o);
 	ask_over(o->ask, &opened);
 	slab_free(&opened.content);
 }
@@ -224,13 +223,13 @@ static void opening_done(void *arg)
 	struct keeping_wanted *g = o->get;
 
 	g->k->jobs--;
-	g->opening -= o->is.n;
+	g->opening -= o->n;
 	/* Whoever hears of it may end what it was asked for: g stays for the rest of this. */
 	if (o->ask != NULL && g->v != NULL && !g->k->stopping)
 		opening_end(o);
-	object_plain_free(&o->is.plain);
+	object_plain_free(&o->plain);
 	keys_free(o->keys);
-	free(o->is.p);
+	free(o->sealed);
 	free(o);
 	g->jobs--;
 	keeping_ask_free_if_over(g);
@@ -242,29 +241,15 @@ static void opening_begin(struct keeping_wanted *g, struct keeping_ask *a, const
 
 	o->get = g;
 	o->ask = a;
+	o->kind = a->kind;
+	o->ref = a->ref;
 	o->keys = keys_ref(a->keys);
-	o->is = (struct object_opening){ .keys = o->keys,
-		                         .kind = (enum object_kind)a->kind,
-		                         .asked = a->ref,
-		                         .p = mem_dup(bytes->p, bytes->n),
-		                         .n = bytes->n };
+	o->sealed = mem_dup(bytes->p, bytes->n);
+	o->n = bytes->n;
 	a->opening = o;
 	g->jobs++;
-	g->opening += o->is.n;
-	keeping_job_add(g->k, g->k->opens, o->is.n > ASK_SMALL ? WORKERS_BULK : WORKERS_QUICK, o, o->is.n);
-}
-
-void keeping_ask_init(struct keeping *k)
-{
-	const struct bundles_rule rule = {
-		.out = KEEPING_BUNDLES,
-		.least = KEEPING_BUNDLE_LEAST,
-		.bytes = KEEPING_BUNDLE_BYTES,
-		.work = openings_work,
-		.done = opening_done,
-	};
-
-	k->opens = bundles_new(k->config.loop, k->config.workers, &rule);
+	g->opening += o->n;
+	keeping_job_submit(g->k, o->n > ASK_SMALL ? WORKERS_BULK : WORKERS_QUICK, opening_work, opening_done, o);
 }
 
 void keeping_ask_answered(struct keeping_wanted *g, const struct msg_object *m)

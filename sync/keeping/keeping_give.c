@@ -13,7 +13,7 @@
 
 enum {
 	GIVE_WANTS = 8192,      /* that wait */
-	GIVE_READS = 64,        /* at once, for one vault, */
+	GIVE_READS = 4,         /* at once, for one vault, */
 	GIVE_READING = 8 << 20, /* and bytes of these */
 	GIVE_PER_TURN = 32,     /* of the loop, for one vault */
 	GIVE_ROWS = 4,          /* whose names are kept, of those that have more than KEEPING_NAMES_SHORT blocks, */
@@ -125,26 +125,18 @@ struct give_read {
 	size_t n;
 };
 
-/* The block as it is now; NULL: it is not here. */
-static uint8_t *give_read_block(struct give_read *r)
+static void give_seal_block(struct give_read *r)
 {
-	uint8_t *plain = malloc(r->want.len);
-
-	if (plain != NULL && content_read(r->reading, plain) < 0) {
-		free(plain);
-		plain = NULL;
-	}
-	return plain;
-}
-
-/* What was read has this sha. */
-static void give_seal_block(struct give_read *r, const uint8_t *plain, const uint8_t sha[SHA256_SIZE])
-{
+	uint8_t *plain = malloc(r->want.len), sha[SHA256_SIZE];
 	struct object_input in = { .kind = OBJECT_BLOCK, .content = plain, .n = r->want.len, .sha = sha };
 
-	in.avg_log2 = pad_block_avg(keys_about(r->names->keys)->policy, r->names->row.chunk_log2, r->want.len);
-	if (memcmp(sha, r->want.hash, SHA256_SIZE) == 0)
-		r->bytes = object_seal(r->names->keys, &in, &r->n);
+	if (plain != NULL && content_read(r->reading, plain) == 0) {
+		sha256(sha, plain, r->want.len);
+		in.avg_log2 = pad_block_avg(keys_about(r->names->keys)->policy, r->names->row.chunk_log2, r->want.len);
+		if (memcmp(sha, r->want.hash, sizeof(sha)) == 0)
+			r->bytes = object_seal(r->names->keys, &in, &r->n);
+	}
+	free(plain);
 }
 
 static void give_seal_page(struct give_read *r)
@@ -164,29 +156,15 @@ static void give_seal_page(struct give_read *r)
 	bytes_free(&refs);
 }
 
-/* Worker. Each by itself except for the digests. */
-static void give_work(void *const *jobs, size_t n)
+/* Worker. */
+static void give_work(void *arg)
 {
-	struct sha256_input blocks[BUNDLE_MOST];
-	struct give_read *of[BUNDLE_MOST];
-	uint8_t *plain[BUNDLE_MOST];
-	size_t nblocks = 0;
+	struct give_read *r = arg;
 
-	for (size_t i = 0; i < n; i++) {
-		struct give_read *r = jobs[i];
-
-		if (r->kind == OBJECT_PAGE) {
-			give_seal_page(r);
-		} else if ((plain[nblocks] = give_read_block(r)) != NULL) {
-			blocks[nblocks] = (struct sha256_input){ .p = plain[nblocks], .n = r->want.len };
-			of[nblocks++] = r;
-		}
-	}
-	sha256_many(blocks, nblocks);
-	for (size_t i = 0; i < nblocks; i++) {
-		give_seal_block(of[i], plain[i], blocks[i].digest);
-		free(plain[i]);
-	}
+	if (r->kind == OBJECT_PAGE)
+		give_seal_page(r);
+	else
+		give_seal_block(r);
 }
 
 static void give_done(void *arg)
@@ -243,7 +221,7 @@ static bool give_begin(struct keeping_give *g, struct keeping_names *names, cons
 	g->jobs++;
 	g->reads++;
 	g->reading += r->len;
-	keeping_job_add(g->k, g->k->seals, quick ? WORKERS_QUICK : WORKERS_BULK, r, r->len);
+	keeping_job_submit(g->k, quick ? WORKERS_QUICK : WORKERS_BULK, give_work, give_done, r);
 	return true;
 }
 
@@ -370,19 +348,6 @@ void keeping_give_room(struct keeping *k, struct keeping_vault *v)
 }
 
 /* --- beginning and end --- */
-
-void keeping_give_new(struct keeping *k)
-{
-	const struct bundles_rule rule = {
-		.out = KEEPING_BUNDLES,
-		.least = KEEPING_BUNDLE_LEAST,
-		.bytes = KEEPING_BUNDLE_BYTES,
-		.work = give_work,
-		.done = give_done,
-	};
-
-	k->seals = bundles_new(k->config.loop, k->config.workers, &rule);
-}
 
 void keeping_give_up(struct keeping *k, struct keeping_vault *v)
 {

@@ -8,7 +8,6 @@
 #ifndef LANYARD_SYNC_KEEPING_KEEPING_INTERNAL_H
 #define LANYARD_SYNC_KEEPING_KEEPING_INTERNAL_H
 
-#include "base/bundles.h"
 #include "sync/keeping/keeping.h"
 #include "sync/seal/endorse.h"
 #include "sync/seal/row.h"
@@ -16,10 +15,6 @@
 enum {
 	KEEPING_TOLD_ROWS = 4096,      /* told to one vault, and not settled there: as many as it takes */
 	KEEPING_TOLD_BYTES = 16 << 20, /* the same, with the message that goes over it */
-
-	KEEPING_BUNDLES = 3,              /* of objects that workers seal at once, and that they open */
-	KEEPING_BUNDLE_LEAST = 16,        /* objects of one: as many as are hashed side by side */
-	KEEPING_BUNDLE_BYTES = 512 << 10, /* of one: large ones overlap better alone */
 };
 
 struct keeping_vault;
@@ -43,8 +38,6 @@ struct row_keys keeping_keys_row(const struct keeping_keys *keys);
 struct keeping_vault *keeping_find(const struct keeping *k, uint64_t peer);
 /* Hands a job to a worker, and counts it: its `done` takes one off k->jobs, first of all. */
 void keeping_job_submit(struct keeping *k, enum workers_lane lane, workers_fn *work, workers_done_fn *done, void *job);
-/* The same for a job of one object, of which several may leave together; bytes: of it. */
-void keeping_job_add(struct keeping *k, struct bundles *bundles, enum workers_lane lane, void *job, size_t bytes);
 
 /* --- a vault that is connected --- */
 
@@ -104,10 +97,9 @@ struct keeping {
 	uint64_t committed; /* our number up to which rows are committed */
 	uint64_t endorsed;  /* our greatest number that a vault was told in this run, or may have been told before */
 	bool told;          /* keeping_told() was called */
-	struct bundles *seals, *opens; /* of objects; owned */
-	struct loop_timer *soon;       /* in the next turn: tells what waited */
-	struct loop_timer *tick;       /* runs while a vault is connected */
-	uint8_t swept[32];             /* how far contents that nothing has any more were looked for */
+	struct loop_timer *soon; /* in the next turn: tells what waited */
+	struct loop_timer *tick; /* runs while a vault is connected */
+	uint8_t swept[32];       /* how far contents that nothing has any more were looked for */
 };
 
 /* --- keeping_take.c --- */
@@ -139,10 +131,6 @@ void keeping_give_down(struct keeping *k, struct keeping_vault *v);
 void keeping_give_want(struct keeping *k, struct keeping_vault *v, const struct msg_vault *m);
 void keeping_give_cancel(struct keeping *k, struct keeping_vault *v, const struct msg_vault *m);
 void keeping_give_room(struct keeping *k, struct keeping_vault *v);
-void keeping_give_new(struct keeping *k);
-
-/* --- keeping_ask.c --- */
-void keeping_ask_init(struct keeping *k);
 
 /* --- keeping_get.c: what we want, and the functions keeping_get*() and keeping_cancel() of keeping.h --- */
 void keeping_get_up(struct keeping *k, struct keeping_vault *v);

@@ -22,12 +22,6 @@ void keeping_job_submit(struct keeping *k, enum workers_lane lane, workers_fn *w
 	workers_submit(k->config.workers, lane, work, done, job);
 }
 
-void keeping_job_add(struct keeping *k, struct bundles *bundles, enum workers_lane lane, void *job, size_t bytes)
-{
-	k->jobs++;
-	bundles_add(bundles, lane, job, bytes);
-}
-
 struct keeping_keys *keeping_keys_new(const struct keeping *k)
 {
 	struct keeping_keys *keys = MEM_NEW(struct keeping_keys);

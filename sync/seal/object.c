@@ -18,7 +18,6 @@
 
 enum { CODEC_RAW, CODEC_ZSTD };
 enum {
-	OPEN_TOGETHER = 64, /* objects whose contents are hashed side by side */
 	HEAD_FIXED = 1 + 1 + OBJECT_REF + 4,
 	INSIDE = 1 + 4 + 4, /* codec, length, packed length: before the packed bytes */
 };
@@ -285,19 +284,15 @@ static enum object_result unpack_inside(const struct keys *k, const uint8_t *ins
 	return codec_unblock(out->unpacked, length, packed, p) == 0 ? OBJECT_OK : OBJECT_INSIDE;
 }
 
-/* Whether what was opened, which has this sha, is the content that bears the name. */
-static void check_content(struct object_opening *o, const uint8_t sha[SHA256_SIZE])
+static enum object_result check_content(const struct keys *k, const struct object_head *h, struct object_plain *out)
 {
 	uint8_t name[SHA256_SIZE];
 
-	memcpy(o->plain.sha, sha, sizeof(o->plain.sha));
-	if (!named_by_content((uint8_t)o->kind))
-		return;
-	object_name(o->keys, o->kind, sha, name);
-	if (memcmp(name, o->asked.name, sizeof(name)) == 0)
-		return;
-	o->result = OBJECT_CONTENT;
-	object_plain_free(&o->plain);
+	sha256(out->sha, out->p, out->n);
+	if (!named_by_content(h->kind))
+		return OBJECT_OK;
+	object_name(k, h->kind, out->sha, name);
+	return memcmp(name, h->self.name, sizeof(name)) == 0 ? OBJECT_OK : OBJECT_CONTENT;
 }
 
 static enum object_result decrypt(const struct keys *k, const struct object_head *h, const struct sealed_at *at)
@@ -312,64 +307,31 @@ static enum object_result decrypt(const struct keys *k, const struct object_head
 	return rc == 0 ? OBJECT_OK : OBJECT_FORGED;
 }
 
-/* All but the check of the content. */
-static enum object_result open_unchecked(struct object_opening *o)
-{
-	const struct keys *k = o->keys;
-	struct object_head h;
-	enum object_result result = object_parse(&h, o->p, o->n);
-	struct sealed_at at;
-	size_t padded;
-
-	o->plain = (struct object_plain){ 0 };
-	if (result != OBJECT_OK)
-		return result;
-	if (h.kind != o->kind || !object_ref_equal(&h.self, &o->asked))
-		return OBJECT_ASKED;
-	if (h.self.generation != keys_about(k)->id)
-		return OBJECT_GENERATION;
-	padded = o->n - h.len - AEAD_NONCE_LEN - INSIDE - AEAD_TAG_LEN;
-	at = places(o->p, h.len, padded);
-	result = decrypt(k, &h, &at);
-	if (result == OBJECT_OK)
-		result = unpack_inside(k, at.inside, padded, &o->plain);
-	if (result != OBJECT_OK)
-		object_plain_free(&o->plain);
-	return result;
-}
-
-static void open_some(struct object_opening *const *all, size_t n)
-{
-	struct sha256_input inputs[OPEN_TOGETHER];
-	struct object_opening *opened[OPEN_TOGETHER];
-	size_t nopened = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		all[i]->result = open_unchecked(all[i]);
-		if (all[i]->result != OBJECT_OK)
-			continue;
-		inputs[nopened] = (struct sha256_input){ .p = all[i]->plain.p, .n = all[i]->plain.n };
-		opened[nopened++] = all[i];
-	}
-	sha256_many(inputs, nopened);
-	for (size_t i = 0; i < nopened; i++)
-		check_content(opened[i], inputs[i].digest);
-}
-
-void object_open_many(struct object_opening *const *all, size_t n)
-{
-	for (size_t at = 0; at < n; at += OPEN_TOGETHER)
-		open_some(all + at, n - at < OPEN_TOGETHER ? n - at : OPEN_TOGETHER);
-}
-
 enum object_result object_open(const struct keys *k, enum object_kind kind, const struct object_ref *asked, uint8_t *p,
                                size_t n, struct object_plain *out)
 {
-	struct object_opening one = { .keys = k, .kind = kind, .asked = *asked, .p = p, .n = n }, *all = &one;
+	struct object_head h;
+	enum object_result result = object_parse(&h, p, n);
+	struct sealed_at at;
+	size_t padded;
 
-	object_open_many(&all, 1);
-	*out = one.plain;
-	return one.result;
+	*out = (struct object_plain){ 0 };
+	if (result != OBJECT_OK)
+		return result;
+	if (h.kind != kind || !object_ref_equal(&h.self, asked))
+		return OBJECT_ASKED;
+	if (h.self.generation != keys_about(k)->id)
+		return OBJECT_GENERATION;
+	padded = n - h.len - AEAD_NONCE_LEN - INSIDE - AEAD_TAG_LEN;
+	at = places(p, h.len, padded);
+	result = decrypt(k, &h, &at);
+	if (result == OBJECT_OK)
+		result = unpack_inside(k, at.inside, padded, out);
+	if (result == OBJECT_OK)
+		result = check_content(k, &h, out);
+	if (result != OBJECT_OK)
+		object_plain_free(out);
+	return result;
 }
 
 void object_plain_free(struct object_plain *o)

@@ -95,17 +95,4 @@ enum object_result object_open(const struct keys *k, enum object_kind kind, cons
                                size_t n, struct object_plain *out);
 void object_plain_free(struct object_plain *o);
 
-/* One of several to be opened, as the arguments of object_open(). */
-struct object_opening {
-	const struct keys *keys;
-	enum object_kind kind;
-	struct object_ref asked;
-	uint8_t *p;
-	size_t n;
-	enum object_result result; /* out, as plain */
-	struct object_plain plain;
-};
-/* Each as object_open() does it; their contents are hashed side by side. */
-void object_open_many(struct object_opening *const *all, size_t n);
-
 #endif

@@ -23,10 +23,8 @@ static void vault_pumped(void *arg)
 		return;
 	(void)vault_space_full(v);
 	vault_pending_pump(v);
-	DL_FOREACH(v->peers, p) {
-		vault_peer_note(v, p);
+	DL_FOREACH(v->peers, p)
 		vault_serve_go_on(v, p);
-	}
 }
 
 static void vault_sync_due(void *arg)
@@ -48,10 +46,8 @@ static void vault_second(void *arg)
 	vault_scrub_tick(v);
 	if (v->reset_due)
 		vault_repair_reset(v);
-	DL_FOREACH(v->peers, p) {
-		vault_peer_note(v, p);
+	DL_FOREACH(v->peers, p)
 		vault_cores_ask_again(v, p);
-	}
 	loop_timer_start(v->pump, 0, 0);
 }
 
@@ -109,7 +105,6 @@ struct vault *vault_new(const struct vault_config *c, char **why)
 	v->second = loop_timer_new(c->loop, vault_second, v);
 	loop_timer_start(v->second, 1000, 1000);
 	vault_arrival_new(v);
-	vault_serve_new(v);
 	vault_kept_new(v);
 	vault_scrub_new(v);
 	/* After a crash something may be noted that nobody was asked for. */
@@ -158,7 +153,6 @@ void vault_free(struct vault *v)
 	}
 	vault_scrub_free(v);
 	vault_arrival_free(v);
-	vault_serve_free(v);
 	vault_mail_free(v);
 	free(v->writers);
 	loop_timer_free(v->pump);
@@ -269,10 +263,8 @@ void vault_down(struct vault *v, uint64_t peer)
 {
 	struct vault_peer *p = vault_peer_find(v, peer);
 
-	if (p == NULL || v->stopping)
-		return;
-	vault_peer_note(v, p);
-	peer_end(v, p);
+	if (p != NULL && !v->stopping)
+		peer_end(v, p);
 }
 
 void vault_room(struct vault *v, uint64_t peer)
@@ -396,7 +388,6 @@ void vault_roster_changed(struct vault *v)
 			peer_end(v, p);
 	}
 	DL_FOREACH(v->peers, p) {
-		vault_peer_note(v, p);
 		if (!vault_peer_vouches(v, p) || p->done == p->told)
 			continue;
 		vault_cores_drop(p);

@@ -37,38 +37,22 @@ struct arrival {
 	size_t nrefs;
 };
 
-static void arrival_write(struct arrival *a)
+static void arrival_work(void *arg)
 {
-	bool taken = !a->reserve || reserve_take(a->share->root, a->is.size) == 0;
+	struct arrival *a = arg;
+	bool taken;
 
+	if (!vault_row_object_of(a->is.name, a->bytes, a->n, &a->refs, &a->nrefs)) {
+		a->bad = true;
+		return;
+	}
+	a->is.size = (int64_t)a->n;
+	sha256(a->is.sum, a->bytes, a->n);
+	taken = !a->reserve || reserve_take(a->share->root, a->is.size) == 0;
 	if (!taken || vault_store_write(a->share->root, a->is.name, a->bytes, a->n, a->is.sum) < 0)
 		a->error = errno;
 	if (a->reserve && taken)
 		reserve_give(a->is.size);
-}
-
-/* Each by itself except for the digests. */
-static void arrivals_work(void *const *jobs, size_t n)
-{
-	struct sha256_input inputs[BUNDLE_MOST];
-	struct arrival *good[BUNDLE_MOST];
-	size_t ngood = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		struct arrival *a = jobs[i];
-
-		a->is.size = (int64_t)a->n;
-		a->bad = !vault_row_object_of(a->is.name, a->bytes, a->n, &a->refs, &a->nrefs);
-		if (a->bad)
-			continue;
-		inputs[ngood] = (struct sha256_input){ .p = a->bytes, .n = a->n };
-		good[ngood++] = a;
-	}
-	sha256_many(inputs, ngood);
-	for (size_t i = 0; i < ngood; i++) {
-		memcpy(good[i]->is.sum, inputs[i].digest, sizeof(good[i]->is.sum));
-		arrival_write(good[i]);
-	}
 }
 
 void vault_arrival_written(struct vault *v, struct vault_object *o, const struct index_vault_object *is,
@@ -147,7 +131,7 @@ static void arrival_submit(struct vault *v, struct vault_object *o, struct vault
 	v->arrived_bytes += (int64_t)bytes->n;
 	/* Old sizes fade, so that one large object does not slow all later ones down. */
 	v->foreseen = bytes->n > v->foreseen ? bytes->n : v->foreseen - (v->foreseen - bytes->n) / 64;
-	vault_job_add(v, v->writes, a, a->n);
+	vault_job_submit(v, arrival_work, arrival_done, a);
 }
 
 /* More than was foreseen may have been asked for. That is known from then on, so no object comes in vain again and
@@ -367,21 +351,11 @@ void vault_arrival_sync_end(struct vault *v)
 
 void vault_arrival_new(struct vault *v)
 {
-	const struct bundles_rule rule = {
-		.out = VAULT_BUNDLES,
-		.least = VAULT_BUNDLE_LEAST,
-		.bytes = VAULT_BUNDLE_BYTES,
-		.work = arrivals_work,
-		.done = arrival_done,
-	};
-
 	v->doomed = MEM_NEW(struct vault_doomed);
-	v->writes = bundles_new(v->config.loop, v->config.workers, &rule);
 }
 
 void vault_arrival_free(struct vault *v)
 {
-	bundles_free(v->writes);
 	free(v->doomed->names);
 	free(v->doomed);
 }

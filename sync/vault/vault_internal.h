@@ -12,35 +12,31 @@
 
 #include <uthash.h>
 
-#include "base/bundles.h"
 #include "sync/index/index_vault.h"
 #include "sync/plan/version.h"
 #include "sync/seal/endorse.h"
 #include "sync/vault/vault.h"
 
 enum {
-	VAULT_ROWS = 4096,              /* of one peer: told, and not stored yet */
-	VAULT_TOLD_BYTES = 20 << 20,    /* bytes of these, and of what waits to be checked */
-	VAULT_OBJECTS = 2048,           /* of one peer: wanted, and not stored yet */
-	VAULT_ASKED = 64,               /* of one peer: asked for */
-	VAULT_ASKED_BYTES = 16 << 20,   /* what these may come to, as far as sizes can be foreseen */
-	VAULT_ARRIVED = 64 << 20,       /* bytes of objects that wait for a worker; more are asked for again */
-	VAULT_PAGE_WEIGHT = 128,        /* a wanted page counts as much as this number of blocks */
-	VAULT_SYNC_OBJECTS = 256,       /* written objects that are synced at once, */
-	VAULT_SYNC_BYTES = 64 << 20,    /* or their bytes, */
-	VAULT_SYNC_MS = 100,            /* or after so long */
-	VAULT_PAGES = 4,                /* of one row: asked for, or being filled */
-	VAULT_BUNDLES = 3,              /* of objects that workers write at once, and that they read */
-	VAULT_BUNDLE_LEAST = 16,        /* objects of one: as many as are hashed side by side */
-	VAULT_BUNDLE_BYTES = 512 << 10, /* of one: large ones overlap better alone */
-	VAULT_FORESEEN = 64 << 10,      /* bytes of an object, before any has come */
-	VAULT_ASKED_MS = 60000,         /* then another holder is asked */
-	VAULT_ASK_MS = 1000,            /* then a row that failed is asked for again; later ones after twice as long, */
-	VAULT_ASK_MOST_MS = 600000,     /* and so on up to this */
-	VAULT_SIBLINGS = 16,            /* cores of one path that stand */
-	VAULT_OLD = 8,                  /* superseded cores of one path */
-	VAULT_TWINS = 64,               /* rows of one path that are pending; each is compared with the others */
-	VAULT_LOOKUPS = 512,            /* of objects in one turn of the loop */
+	VAULT_ROWS = 4096,            /* of one peer: told, and not stored yet */
+	VAULT_TOLD_BYTES = 20 << 20,  /* bytes of these, and of what waits to be checked */
+	VAULT_OBJECTS = 2048,         /* of one peer: wanted, and not stored yet */
+	VAULT_ASKED = 64,             /* of one peer: asked for */
+	VAULT_ASKED_BYTES = 16 << 20, /* what these may come to, as far as sizes can be foreseen */
+	VAULT_ARRIVED = 64 << 20,     /* bytes of objects that wait for a worker; more are asked for again */
+	VAULT_PAGE_WEIGHT = 128,      /* a wanted page counts as much as this number of blocks */
+	VAULT_SYNC_OBJECTS = 256,     /* written objects that are synced at once, */
+	VAULT_SYNC_BYTES = 64 << 20,  /* or their bytes, */
+	VAULT_SYNC_MS = 100,          /* or after so long */
+	VAULT_PAGES = 4,              /* of one row: asked for, or being filled */
+	VAULT_FORESEEN = 64 << 10,    /* bytes of an object, before any has come */
+	VAULT_ASKED_MS = 60000,       /* then another holder is asked */
+	VAULT_ASK_MS = 1000,          /* then a row that failed is asked for again; later ones after twice as long, */
+	VAULT_ASK_MOST_MS = 600000,   /* and so on up to this */
+	VAULT_SIBLINGS = 16,          /* cores of one path that stand */
+	VAULT_OLD = 8,                /* superseded cores of one path */
+	VAULT_TWINS = 64,             /* rows of one path that are pending; each is compared with the others */
+	VAULT_LOOKUPS = 512,          /* of objects in one turn of the loop */
 	VAULT_NAME_TEXT = 64 + 1 + 16 + 1 + 1 + 1, /* an object's file name, and NUL */
 };
 
@@ -50,8 +46,6 @@ struct vault_object;
 /* --- vault_job.c --- */
 /* Hands a job to a worker, and counts it: its `done` takes one off v->jobs. */
 void vault_job_submit(struct vault *v, workers_fn *work, workers_done_fn *done, void *job);
-/* The same for a job of one object, of which several may leave together; bytes: of it. */
-void vault_job_add(struct vault *v, struct bundles *bundles, void *job, size_t bytes);
 
 /* --- vault_store.c: any thread; root: the share's --- */
 /* The folder that everything is in. */
@@ -352,8 +346,6 @@ void vault_serve_want(struct vault *v, struct vault_peer *p, const struct msg_va
 void vault_serve_cancel(struct vault_peer *p, const struct msg_vault *m);
 void vault_serve_go_on(struct vault *v, struct vault_peer *p);
 void vault_serve_end(struct vault_peer *p);
-void vault_serve_new(struct vault *v);
-void vault_serve_free(struct vault *v);
 
 /* --- vault_scrub.c --- */
 void vault_scrub_new(struct vault *v);
@@ -403,8 +395,7 @@ struct vault {
 	int kept_looks;       /* such objects that workers look for */
 	struct vault_object *kept_queue; /* that are looked for next */
 	bool met_writer; /* one has said hello in this run, and so would have shown that the index was set back */
-	struct vault_doomed *doomed;    /* owned */
-	struct bundles *writes, *reads; /* of objects; owned */
+	struct vault_doomed *doomed; /* owned */
 
 	uint64_t *writers; /* short IDs of those who may write, ascending; owned */
 	size_t nwriters;

@@ -147,12 +147,13 @@ struct vault_owed *vault_peer_owe(struct vault_peer *p, uint64_t seq)
 
 void vault_peer_settle(struct vault *v, struct vault_peer *p, struct vault_owed *owed)
 {
+	bool first = owed == p->owed;
+
 	DL_DELETE(p->owed, owed);
 	p->nowed--;
 	free(owed);
-	/* Noted for all rows of a turn at once. */
-	if (!v->stopping)
-		loop_timer_start(v->pump, 0, 0);
+	if (first)
+		vault_peer_note(v, p);
 }
 
 /* --- what it has of ours --- */

@@ -297,13 +297,9 @@ static void free_dropped(struct vault *v)
 {
 	struct vault_row *row, *next;
 
-	/* Most were dropped since they are stored, and nothing waits on their behalf. */
-	DL_FOREACH(v->dropped_rows, row) {
-		if (row->need.missing > 0) {
-			vault_object_sweep(v);
-			break;
-		}
-	}
+	if (v->dropped_rows == NULL)
+		return;
+	vault_object_sweep(v);
 	DL_FOREACH_SAFE(v->dropped_rows, row, next) {
 		DL_DELETE(v->dropped_rows, row);
 		vault_row_free(row);

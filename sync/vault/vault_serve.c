@@ -16,8 +16,7 @@ enum {
 	SERVE_MESSAGE_BYTES = 1 << 20, /* and one core more */
 	SERVE_ROOM = 256 << 10,        /* less is not worth a message */
 	SERVE_WANTS = 16384,           /* that wait; a member asks for half of that at most, and reports what is bad */
-	SERVE_READS = 64,              /* at once, for one peer, */
-	SERVE_READING = 8 << 20,       /* and bytes of these */
+	SERVE_READS = 4,               /* at once, for one peer */
 	SERVE_PER_TURN = 64,           /* wants that are looked up, of one peer */
 };
 
@@ -168,7 +167,6 @@ struct vault_serve {
 	struct serve_wish *wants;
 	size_t n;
 	int reads;
-	int64_t reading;         /* bytes of these */
 	struct serve_read *jobs; /* that workers have */
 };
 
@@ -184,22 +182,16 @@ struct serve_read {
 	struct serve_read *prev, *next;
 };
 
-static void reads_work(void *const *jobs, size_t n)
+static void read_work(void *arg)
 {
-	struct sha256_input inputs[BUNDLE_MOST];
+	struct serve_read *r = arg;
+	uint8_t sum[SHA256_SIZE];
 
-	for (size_t i = 0; i < n; i++) {
-		struct serve_read *r = jobs[i];
-
-		r->bytes = vault_store_read(r->share->root, r->is.name, &r->n, NULL);
-		inputs[i] = (struct sha256_input){ .p = r->bytes, .n = r->bytes != NULL ? r->n : 0 };
-	}
-	sha256_many(inputs, n);
-	for (size_t i = 0; i < n; i++) {
-		struct serve_read *r = jobs[i];
-
-		if (memcmp(inputs[i].digest, r->is.sum, sizeof(r->is.sum)) == 0)
-			continue;
+	r->bytes = vault_store_read(r->share->root, r->is.name, &r->n, NULL);
+	if (r->bytes == NULL)
+		return;
+	sha256(sum, r->bytes, r->n);
+	if (memcmp(sum, r->is.sum, sizeof(sum)) != 0) {
 		free(r->bytes);
 		r->bytes = NULL;
 	}
@@ -222,7 +214,6 @@ static void read_done(void *arg)
 	if (p != NULL) {
 		DL_DELETE(p->serve->jobs, r);
 		p->serve->reads--;
-		p->serve->reading -= r->is.size;
 	}
 	if (!v->stopping && p != NULL) {
 		if (r->check) {
@@ -253,8 +244,7 @@ static void serve_read(struct vault *v, struct vault_peer *p, const struct serve
 	r->check = w->check;
 	DL_APPEND(p->serve->jobs, r);
 	p->serve->reads++;
-	p->serve->reading += is->size;
-	vault_job_add(v, v->reads, r, (size_t)is->size);
+	vault_job_submit(v, read_work, read_done, r);
 }
 
 void vault_serve_go_on(struct vault *v, struct vault_peer *p)
@@ -262,7 +252,7 @@ void vault_serve_go_on(struct vault *v, struct vault_peer *p)
 	struct vault_serve *s = p->serve;
 	int looked = 0;
 
-	while (s != NULL && s->wants != NULL && s->reads < SERVE_READS && s->reading < SERVE_READING && !v->stopping &&
+	while (s != NULL && s->wants != NULL && s->reads < SERVE_READS && !v->stopping &&
 	       v->config.ops->room(v->config.arg, p->id, true) > 0) {
 		struct serve_wish *w = s->wants;
 		uint8_t name[INDEX_VAULT_OBJECT];
@@ -350,24 +340,6 @@ void vault_serve_start(struct vault *v, struct vault_peer *p, const struct msg_v
 	                                                                                                : 0;
 	serve_note(v, p, hello);
 	vault_serve_tell(v, p);
-}
-
-void vault_serve_new(struct vault *v)
-{
-	const struct bundles_rule rule = {
-		.out = VAULT_BUNDLES,
-		.least = VAULT_BUNDLE_LEAST,
-		.bytes = VAULT_BUNDLE_BYTES,
-		.work = reads_work,
-		.done = read_done,
-	};
-
-	v->reads = bundles_new(v->config.loop, v->config.workers, &rule);
-}
-
-void vault_serve_free(struct vault *v)
-{
-	bundles_free(v->reads);
 }
 
 void vault_serve_end(struct vault_peer *p)

@@ -509,42 +509,6 @@ static void test_forms_that_are_none_are_seen_without_keys(void **state)
 	keys_free(k);
 }
 
-/* More than are hashed at a time, of all sizes; what is wrong with one changes no other. */
-static void test_many_open_as_each_does_alone(void **state)
-{
-	enum { MANY = 70, ALTERED = 5, OTHER = 66 };
-	struct keys *k = usual_keys();
-	struct object_opening is[MANY], *all[MANY];
-	uint8_t content[MANY * 100], sha[32];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(content); i++)
-		content[i] = (uint8_t)(i * 7 + i / 100);
-	for (size_t i = 0; i < MANY; i++) {
-		struct object_input in = block_of(content, 1 + i * 100);
-
-		is[i] = (struct object_opening){ .keys = k, .kind = OBJECT_BLOCK };
-		is[i].p = object_seal(k, &in, &is[i].n);
-		is[i].asked = ref_of(is[i].p, is[i].n);
-		all[i] = &is[i];
-	}
-	is[ALTERED].p[is[ALTERED].n - 1] ^= 1;
-	is[OTHER].asked = is[0].asked;
-	object_open_many(all, MANY);
-	for (size_t i = 0; i < MANY; i++) {
-		enum object_result right = i == ALTERED ? OBJECT_FORGED : i == OTHER ? OBJECT_ASKED : OBJECT_OK;
-
-		assert_int_equal(is[i].result, right);
-		assert_int_equal(is[i].plain.n, right == OBJECT_OK ? 1 + i * 100 : 0);
-		sha256(sha, content, is[i].plain.n);
-		if (right == OBJECT_OK)
-			assert_memory_equal(is[i].plain.sha, sha, sizeof(sha));
-		object_plain_free(&is[i].plain);
-		free(is[i].p);
-	}
-	keys_free(k);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -558,7 +522,6 @@ int main(void)
 		cmocka_unit_test(test_an_object_opens_only_where_it_belongs),
 		cmocka_unit_test(test_what_is_wrong_inside_is_refused),
 		cmocka_unit_test(test_a_name_tells_the_content),
-		cmocka_unit_test(test_many_open_as_each_does_alone),
 		cmocka_unit_test(test_forms_that_are_none_are_seen_without_keys),
 	};
 

@@ -269,23 +269,6 @@ static void another_holder_gives_what_the_first_cannot(void **state)
 	assert_true(index_vault_totals(w.index).rows >= 3);
 }
 
-/* They are checked and written together. The vault asks for it again after a while. */
-static void one_bad_object_costs_no_other(void **state)
-{
-	(void)state;
-	w.m[ANNA].lie = LIE_BIT;
-	w.m[ANNA].lie_at = 5;
-	for (char c = 'a'; c < 'a' + 20; c++)
-		write_file(ANNA, (char[]){ 'f', c, '\0' }, (uint64_t)c, 0, 1);
-	told(ANNA);
-	assert_int_equal(w.m[ANNA].misbehaved, 1);
-	assert_in_range(index_vault_totals(w.index).objects, 19, 20);
-	assert_in_range(index_vault_totals(w.index).rows, 19, 20);
-	vault_world_up(&w, RITA);
-	assert_in_range(vault_world_fetch(&w, RITA, ANNA), 19, 20);
-	assert_in_range(w.m[RITA].none, 0, 1);
-}
-
 /* --- who counts --- */
 
 static void what_a_former_member_wrote_is_kept_and_not_told(void **state)
@@ -449,7 +432,6 @@ int main(void)
 		T(sixteen_siblings_are_kept_whatever_the_order),
 		T(a_row_waits_for_its_objects_and_others_do_not_wait_for_it),
 		T(another_holder_gives_what_the_first_cannot),
-		T(one_bad_object_costs_no_other),
 		T(what_a_former_member_wrote_is_kept_and_not_told),
 		T(who_is_about_to_come_up_is_asked_to_tell_all_again),
 		T(what_a_former_member_wrote_hides_nothing),

@@ -67,18 +67,17 @@ static void answer(struct vault_world *w, struct vault_member *m, const struct m
 	struct vault_answer *a = MEM_NEW(struct vault_answer);
 	uint8_t name[INDEX_VAULT_OBJECT];
 	struct member_object *o;
-	enum vault_lie lie = ++m->answered == m->lie_at || m->lie_at == 0 ? m->lie : HONEST;
 
 	object_name_of(name, want->kind, want->generation, want->name);
 	HASH_FIND(hh, m->objects, name, sizeof(name), o);
-	if (lie == LIE_OTHER)
+	if (m->lie == LIE_OTHER)
 		o = m->objects;
 	*a = (struct vault_answer){ .peer = m->id, .request = want->request, .status = MSG_OBJECT_NONE };
-	if (o != NULL && lie != LIE_NONE) {
+	if (o != NULL && m->lie != LIE_NONE) {
 		a->status = MSG_OBJECT_HERE;
 		a->p = mem_dup(o->p, o->n);
 		a->n = o->n;
-		if (lie == LIE_BIT)
+		if (m->lie == LIE_BIT)
 			a->p[3] ^= 1; /* in the head: what a vault can see */
 	}
 	DL_APPEND(w->answers, a);

@@ -40,7 +40,6 @@ struct vault_member {
 	size_t nrows;
 	struct member_object *objects;
 	enum vault_lie lie;
-	int lie_at, answered; /* which of its answers is a lie; 0: all */
 	bool up;
 	bool deaf; /* it acknowledges nothing */
 	/* What it has heard: */
