@@ -70,6 +70,15 @@ static void note_kept(struct fetch *f, struct ticket *t, struct install_item *it
 	}
 }
 
+/* The peer that need not be told what ours becomes. One that went away before we acknowledged its number may come back
+ * without it: from a power cut, with an older copy of its home, or as another copy. */
+static uint64_t who_knows(struct fetch *f, const struct ticket *t)
+{
+	if (t->peer == 0)
+		return t->want.via;
+	return t->unstored && t->unstored_in != fetch_peer_get(f, t->peer)->times_down ? 0 : t->peer;
+}
+
 /* Writes the row that t was about. t is freed, or judged again if a peer offers something newer. */
 static void row_installed(struct fetch *f, struct ticket *t, const struct seen *seen)
 {
@@ -84,7 +93,7 @@ static void row_installed(struct fetch *f, struct ticket *t, const struct seen *
 		version_clear(&t->merged.version);
 		record_clear_base(&t->merged);
 	}
-	if (judge_put(f, &t->merged, &t->want, t->peer != 0 ? t->peer : t->want.via, blocks) < 0) {
+	if (judge_put(f, &t->merged, &t->want, who_knows(f, t), blocks) < 0) {
 		ticket_wait(f, t, REASON_DISK);
 		return;
 	}

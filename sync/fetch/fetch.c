@@ -255,6 +255,7 @@ void fetch_peer_down(struct fetch *f, uint64_t peer)
 	struct fetch_peer *p = fetch_peer_get(f, peer);
 
 	p->up = false;
+	p->times_down++;
 	carried_peer_down(f, p);
 	get_peer_down(f->get, peer);
 }

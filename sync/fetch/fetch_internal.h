@@ -101,6 +101,7 @@ struct ticket {
 	bool listed;           /* it has no source: its record is listed, so that others learn of it */
 	struct record *aside;  /* its conflict name: a folder that has to stay stands in its place; owned */
 	uint64_t unstored_seq; /* its sequence number, while unstored */
+	unsigned unstored_in;  /* its peer's times_down when it came last */
 	size_t cost;           /* of it in fetch.unstored_bytes */
 	uint8_t *bytes;        /* the whole content of a small file; owned */
 	uint64_t bytes_from;   /* the peer that sent bytes */
@@ -136,6 +137,7 @@ struct ticket {
 struct fetch_peer {
 	uint64_t id;
 	bool up;
+	unsigned times_down;
 	struct ticket *unstored;       /* by number, the smallest first */
 	struct ticket_also *also;      /* the same, of tickets for records of other peers */
 	struct ticket *awaited;        /* tickets that wait for what it brings, the oldest first */

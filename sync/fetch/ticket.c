@@ -135,6 +135,7 @@ void ticket_set_unstored(struct fetch *f, struct ticket *t)
 
 	t->unstored = true;
 	t->unstored_seq = t->want.seq;
+	t->unstored_in = p->times_down;
 	t->cost = sizeof(*t) + strlen(t->want.path) + (t->bytes != NULL ? (size_t)t->want.content.size : 0);
 	f->unstored_bytes += t->cost;
 	/* Sequence numbers come in order, unless a peer begins again. */

@@ -328,6 +328,51 @@ static void what_another_said_too_outlives_the_maker(void **state)
 	record_clear(&theirs);
 }
 
+static uint64_t via_of(const char *path)
+{
+	struct record r;
+	uint64_t via;
+
+	assert_int_equal(index_get(w->index, path, &r), 1);
+	via = r.via;
+	record_clear(&r);
+	return via;
+}
+
+/* It may come back without what it has told: nothing of that was acknowledged. So it is told. */
+static void a_row_of_one_that_went_away_is_not_known_to_it(void **state)
+{
+	uint8_t root[32];
+
+	(void)state;
+	say_carried("known", root);
+	relay(root, TEXT, sizeof(TEXT));
+	assert_true(run());
+	assert_int_equal(via_of("known"), ANNA);
+	say_carried("s", root);
+	peer_down(ANNA);
+	relay(root, TEXT, sizeof(TEXT));
+	assert_true(run());
+	assert_bytes("s", (const uint8_t *)TEXT, sizeof(TEXT));
+	assert_int_equal(via_of("s"), 0);
+}
+
+static void unless_it_says_it_again(void **state)
+{
+	struct record r = peer_next(ANNA, "s", RECORD_FILE);
+
+	(void)state;
+	have(ANNA, &r, TEXT, sizeof(TEXT), CHUNK);
+	fetch_record_carried(w->fetch, ANNA, &r, BERT);
+	peer_down(ANNA);
+	peer_up(ANNA);
+	fetch_record_carried(w->fetch, ANNA, &r, BERT);
+	relay(r.content.root, TEXT, sizeof(TEXT));
+	assert_true(run());
+	assert_int_equal(via_of("s"), ANNA);
+	record_clear(&r);
+}
+
 #define T(name)  cmocka_unit_test_setup_teardown(name, patient_setup, world_teardown)
 #define TH(name) cmocka_unit_test_setup_teardown(name, hasty_setup, world_teardown)
 
@@ -336,6 +381,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(what_the_carrier_brings_is_asked_of_nobody),
 		T(what_it_brings_early_is_kept_a_moment),
+		T(a_row_of_one_that_went_away_is_not_known_to_it),
+		T(unless_it_says_it_again),
 		T(what_nobody_waits_for_takes_bounded_memory),
 		T(its_news_bring_the_bytes_too),
 		T(its_bare_news_end_the_wait),
