@@ -76,7 +76,9 @@ static uint64_t who_knows(struct fetch *f, const struct ticket *t)
 {
 	if (t->peer == 0)
 		return t->want.via;
-	return t->unstored && t->unstored_in != fetch_peer_get(f, t->peer)->times_down ? 0 : t->peer;
+	if (t->untold || (t->unstored && t->unstored_in != fetch_peer_get(f, t->peer)->times_down))
+		return 0;
+	return t->peer;
 }
 
 /* Writes the row that t was about. t is freed, or judged again if a peer offers something newer. */

@@ -102,6 +102,7 @@ struct ticket {
 	struct record *aside;  /* its conflict name: a folder that has to stay stands in its place; owned */
 	uint64_t unstored_seq; /* its sequence number, while unstored */
 	unsigned unstored_in;  /* its peer's times_down when it came last */
+	bool untold;           /* it was stored when its peer had gone, which has not said it again */
 	size_t cost;           /* of it in fetch.unstored_bytes */
 	uint8_t *bytes;        /* the whole content of a small file; owned */
 	uint64_t bytes_from;   /* the peer that sent bytes */
@@ -300,6 +301,8 @@ void ticket_to(struct fetch *f, struct ticket *t, enum ticket_state state);
 void ticket_is_of(struct fetch *f, struct ticket *t, uint64_t peer);
 /* Its record is in memory only from now on. */
 void ticket_set_unstored(struct fetch *f, struct ticket *t);
+/* Its peer has said once more what is unstored. */
+void ticket_said_again(struct fetch *f, struct ticket *t);
 /* Its row is written, or its record is among the index's offers now. */
 void ticket_set_stored(struct fetch *f, struct ticket *t);
 /* Stores an unstored record among the index's offers. If that fails or would be too much of its peer, it stays

@@ -120,7 +120,7 @@ static void record_for_ticket(struct fetch *f, struct ticket *t, uint64_t peer, 
 		if (t->peer != peer)
 			also_add(f, t, peer, theirs->seq);
 		else
-			t->unstored_in = fetch_peer_get(f, peer)->times_down;
+			ticket_said_again(f, t);
 		if (brought)
 			carried_brought(f, t);
 		else if (t->state == TICKET_AWAIT_CARRIER && t->carrier == peer && t->bytes == NULL)

@@ -147,6 +147,12 @@ void ticket_set_unstored(struct fetch *f, struct ticket *t)
 		DL_APPEND_ELEM2(p->unstored, after, t, unstored_prev, unstored_next);
 }
 
+void ticket_said_again(struct fetch *f, struct ticket *t)
+{
+	t->unstored_in = fetch_peer_get(f, t->peer)->times_down;
+	t->untold = false;
+}
+
 void ticket_set_stored(struct fetch *f, struct ticket *t)
 {
 	struct fetch_peer *p;
@@ -154,6 +160,7 @@ void ticket_set_stored(struct fetch *f, struct ticket *t)
 	if (!t->unstored)
 		return;
 	p = fetch_peer_get(f, t->peer);
+	t->untold |= t->unstored_in != p->times_down;
 	DL_DELETE2(p->unstored, t, unstored_prev, unstored_next);
 	f->unstored_bytes -= t->cost;
 	t->unstored = false;

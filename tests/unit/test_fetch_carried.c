@@ -357,6 +357,21 @@ static void a_row_of_one_that_went_away_is_not_known_to_it(void **state)
 	assert_int_equal(via_of("s"), 0);
 }
 
+static void nor_is_one_that_was_stored_meanwhile(void **state)
+{
+	uint8_t root[32];
+
+	(void)state;
+	say_carried("s", root);
+	peer_down(ANNA);
+	peer_down(BERT);
+	RUN_UNTIL(fetch_unstored(w->fetch, ANNA) == 0);
+	peer_up(ANNA);
+	assert_true(run());
+	assert_bytes("s", (const uint8_t *)TEXT, sizeof(TEXT));
+	assert_int_equal(via_of("s"), 0);
+}
+
 static void unless_it_says_it_again(void **state)
 {
 	struct record r = peer_next(ANNA, "s", RECORD_FILE);
@@ -382,6 +397,7 @@ int main(void)
 		T(what_the_carrier_brings_is_asked_of_nobody),
 		T(what_it_brings_early_is_kept_a_moment),
 		T(a_row_of_one_that_went_away_is_not_known_to_it),
+		T(nor_is_one_that_was_stored_meanwhile),
 		T(unless_it_says_it_again),
 		T(what_nobody_waits_for_takes_bounded_memory),
 		T(its_news_bring_the_bytes_too),
