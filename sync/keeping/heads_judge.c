@@ -78,11 +78,17 @@ static void heads_say(const struct heads_agent *a, struct heads_about *out)
 		out->blame = HEADS_WITHHOLDS;
 }
 
+/* There is nothing to say yet of a vault that a key file speaks of, unless it has shown less already. */
+static bool is_only_expected(const struct heads_agent *a)
+{
+	return a->expected && a->blame == HEADS_BLAMELESS;
+}
+
 bool heads_about(const struct heads *h, const struct agent_id *id, struct heads_about *out)
 {
 	const struct heads_agent *a = heads_find(h, id);
 
-	if (a == NULL || a->expected)
+	if (a == NULL || is_only_expected(a))
 		return false;
 	heads_say(a, out);
 	return true;
@@ -94,7 +100,7 @@ void heads_each(const struct heads *h, bool (*fn)(void *arg, const struct heads_
 	struct heads_about about;
 
 	HASH_ITER(hh, h->agents, a, next) {
-		if (a->expected)
+		if (is_only_expected(a))
 			continue;
 		heads_say(a, &about);
 		if (!fn(arg, &about))

@@ -132,6 +132,7 @@ static void a_hello_of_an_older_state_is_noticed(void **state)
 
 	restore(f);
 	assert_true(heads_served(f->heads, &f->id[V], EPOCH, 99, NOW));
+	assert_int_equal(blame_of(f), HEADS_ROLLED_BACK); /* also if it never shows a head */
 	assert_int_equal(bring(f, f->heads, V, EPOCH, 100, 10), HEADS_KEPT);
 	assert_int_equal(blame_of(f), HEADS_ROLLED_BACK);
 }
