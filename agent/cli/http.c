@@ -91,7 +91,7 @@ static int hung_agent(const struct cli *cli)
 {
 	if (cli->others)
 		cli_error("the system's agent hangs, or is stopped: it gives no sign of life. Look at `journalctl -u "
-		          "lanyard`, then `sudo systemctl restart lanyard`");
+		          "lanyardd`, then `sudo systemctl restart lanyardd`");
 	else
 		cli_error("the agent at %s/control.sock hangs, or is stopped: it gives no sign of life. Look at its "
 		          "log, then end lanyardd and start it again",
