@@ -9,7 +9,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "sync/share/reserve.h"
 #include "sync/vault/vault_internal.h"
 
 enum { EPOCH_GAP_MS = 600000 }; /* between two new epochs that are begun on a peer's word */
@@ -419,7 +418,7 @@ static void counts_say_full(const struct vault *v, struct vault_counts *c)
 	if (!v->disk_full) {
 		c->why = "the vault is full";
 		c->lacks = "more space: the vault is full";
-	} else if (v->disk_error == ENOSPC || v->disk_error == EDQUOT || v->disk_error == RESERVE_REACHED) {
+	} else if (vault_lacks_space(v)) {
 		c->why = "the disk is full";
 		c->lacks = "more space: the disk is full";
 	} else {

@@ -56,6 +56,8 @@ int vault_store_make(int root, bool *made);
  * behind it. Not synced. 0, -1. */
 int vault_store_write(int root, const uint8_t name[INDEX_VAULT_OBJECT], const uint8_t *p, size_t n,
                       const uint8_t sum[32]);
+/* Writes again what is stored behind an object of n bytes. 0, -1. */
+int vault_store_mend(int root, const uint8_t name[INDEX_VAULT_OBJECT], size_t n, const uint8_t sum[32]);
 /* The object in fresh memory, *n bytes; NULL and errno. sum: as it is stored behind it; NULL: not asked for. */
 uint8_t *vault_store_read(int root, const uint8_t name[INDEX_VAULT_OBJECT], size_t *n, uint8_t *sum);
 /* Absent is success. */
@@ -357,6 +359,8 @@ void vault_scrub_start(struct vault *v, void (*done)(void *arg, const struct vau
 void vault_space_tick(struct vault *v);
 /* Whether nothing more may be stored; tells peers if that has changed. */
 bool vault_space_full(struct vault *v);
+/* What it is full of is what it stores, not a disk that fails. */
+bool vault_lacks_space(const struct vault *v);
 
 /* --- vault_mail.c --- */
 /* Envelopes are kept; who brings none asks for its own. */

@@ -210,6 +210,6 @@ void vault_kept_tick(struct vault *v)
 	if (v->kept_since_s == 0)
 		return;
 	kept_note_told(v);
-	if (waits_s >= KEPT_LEAST_S && (v->full || kept_all_wanted(v, waits_s)))
+	if (waits_s >= KEPT_LEAST_S && (vault_lacks_space(v) || kept_all_wanted(v, waits_s)))
 		kept_note(v, 0);
 }

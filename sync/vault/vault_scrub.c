@@ -69,9 +69,11 @@ static void scrub_object(struct scrub_job *j, size_t i)
 		return;
 	}
 	sha256(sum, p, n);
-	/* The digest behind it is what is left to go by if the index is lost. */
-	j->is[i] = memcmp(sum, known, sizeof(sum)) == 0 && memcmp(behind, known, sizeof(behind)) == 0 ? SCRUB_GOOD
-	                                                                                              : SCRUB_BAD;
+	j->is[i] = memcmp(sum, known, sizeof(sum)) == 0 ? SCRUB_GOOD : SCRUB_BAD;
+	/* The digest behind it is what is left to go by if the index is lost. The object itself is good; a disk that
+	 * takes no digest now may take it in the next pass. */
+	if (j->is[i] == SCRUB_GOOD && memcmp(behind, known, sizeof(behind)) != 0)
+		(void)vault_store_mend(j->share->root, j->objects[i].name, n, known);
 	free(p);
 }
 

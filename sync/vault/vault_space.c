@@ -1,9 +1,11 @@
 /* Space: what nobody needs goes, and a vault that is full says so and asks for nothing. A superseded core stays for
  * a day, so that who is just getting it can end, or until everybody who reads has settled what came after it and
  * the space is needed; never longer than 90 days. A tombstone stays as long, and until everybody has settled it. */
+#include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "sync/share/reserve.h"
 #include "sync/vault/vault_internal.h"
 
 enum {
@@ -91,6 +93,12 @@ bool vault_space_full(struct vault *v)
 		v->config.ops->state(v->config.arg);
 	}
 	return full;
+}
+
+bool vault_lacks_space(const struct vault *v)
+{
+	return v->full && (!v->disk_full || v->disk_error == ENOSPC || v->disk_error == EDQUOT ||
+	                   v->disk_error == RESERVE_REACHED);
 }
 
 void vault_space_tick(struct vault *v)

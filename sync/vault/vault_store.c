@@ -112,6 +112,20 @@ int vault_store_write(int root, const uint8_t name[INDEX_VAULT_OBJECT], const ui
 	return rc;
 }
 
+int vault_store_mend(int root, const uint8_t name[INDEX_VAULT_OBJECT], size_t n, const uint8_t sum[SHA256_SIZE])
+{
+	char path[FILE_PATH];
+	int fd, rc;
+
+	file_path(path, name);
+	fd = fs_open(root, path, O_WRONLY | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return -1;
+	rc = fs_pwrite_all(fd, sum, SHA256_SIZE, (off_t)n);
+	fs_close_keep_errno(fd);
+	return rc;
+}
+
 uint8_t *vault_store_read(int root, const uint8_t name[INDEX_VAULT_OBJECT], size_t *n, uint8_t *sum)
 {
 	char path[FILE_PATH];

@@ -201,16 +201,16 @@ static void one_bit_flips_in_any_object(void **state)
 	expect_repaired(ALL);
 }
 
-/* While the index is there, it has the digest too. Without one, such an object would have to be sent again. */
+/* The object is good, and the index has its digest: that is written again, so that a lost index costs nothing. */
 static void the_digest_behind_an_object_is_harmed(void **state)
 {
 	(void)state;
 	shell("printf x | dd of=$a bs=1 seek=$(($(stat -c %s $a) - 1)) conv=notrunc 2>/dev/null", files[2], "");
 	verify();
-	expect_named(1);
-	expect_repaired(1);
-	verify();
 	assert_int_equal(found.bad + found.missing, 0);
+	assert_int_equal(w.problems, 0);
+	vault_world_index_lost(&w);
+	expect_repaired(0);
 }
 
 static void an_object_is_missing(void **state)
