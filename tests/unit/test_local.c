@@ -38,21 +38,28 @@ static void test_first_scan_finds_every_kind(void **state)
 static void test_a_full_scan_says_how_far_it_is(void **state)
 {
 	struct local_scanning s, most = { 0 };
-	char name[16];
+	char name[16], text[64] = "";
 
 	(void)state;
-	for (int i = 0; i < 300; i++) {
-		(void)snprintf(name, sizeof(name), "%d", i);
-		put(name, "text");
-	}
-	start_local();
-	while (!local_idle(local)) {
-		if (local_scanning(local, &s)) {
-			assert_true(s.seen >= most.seen && s.took_ms >= 0);
-			most.seen = s.seen;
-			most.hashing = s.hashing > most.hashing ? s.hashing : most.hashing;
+	/* It may all happen within one turn, so that there is nothing to be seen. */
+	for (int tries = 0; tries < 50 && (most.seen < 300 || most.hashing == 0); tries++) {
+		text[tries] = 'x';
+		for (int i = 0; i < 300; i++) {
+			(void)snprintf(name, sizeof(name), "%d", i);
+			put(name, text);
 		}
-		turn_once();
+		if (tries > 0)
+			stop_local();
+		start_local();
+		most.seen = 0;
+		while (!local_idle(local)) {
+			if (local_scanning(local, &s)) {
+				assert_true(s.seen >= most.seen && s.took_ms >= 0);
+				most.seen = s.seen;
+				most.hashing = s.hashing > most.hashing ? s.hashing : most.hashing;
+			}
+			turn_once();
+		}
 	}
 	assert_int_equal(most.seen, 300);
 	assert_in_range(most.hashing, 1, 300);
