@@ -456,7 +456,7 @@ def test_rates_are_of_the_last_seconds(lab):
         (one,), (two,) = (api.call("GET /v1/peers")["peers"] for api in apis)
         return one["rate_in"], one["rate_out"], two["rate_in"], two["rate_out"]
     a.limit("16mbit")
-    trees.noise_file(a.file("film"), 12 << 20)
+    trees.noise_file(a.file("film"), 24 << 20)
     until("a sends, and b receives", lambda: rates()[1] > 500000 and rates()[2] > 500000, 30)
     assert rates()[0] < 500000 and rates()[3] < 500000
     text = b.lanyard("peers").out.decode()
