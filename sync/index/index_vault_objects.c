@@ -103,6 +103,14 @@ int index_vault_refs_count(struct index *index, const uint8_t (*refs)[INDEX_VAUL
 	return 0;
 }
 
+/* The first three parameters of what stores it. */
+static void object_bind(sqlite3_stmt *s, const struct index_vault_object *o)
+{
+	sqlite3_bind_blob(s, 1, o->name, INDEX_VAULT_OBJECT, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 2, o->size);
+	sqlite3_bind_blob(s, 3, o->sum, sizeof(o->sum), SQLITE_STATIC);
+}
+
 static int object_insert(struct index *index, const struct index_vault_object *o,
                          const uint8_t (*refs)[INDEX_VAULT_OBJECT], size_t nrefs, int64_t now_s)
 {
@@ -110,9 +118,7 @@ static int object_insert(struct index *index, const struct index_vault_object *o
 
 	if (s == NULL)
 		return -1;
-	sqlite3_bind_blob(s, 1, o->name, INDEX_VAULT_OBJECT, SQLITE_STATIC);
-	sqlite3_bind_int64(s, 2, o->size);
-	sqlite3_bind_blob(s, 3, o->sum, sizeof(o->sum), SQLITE_STATIC);
+	object_bind(s, o);
 	sqlite3_bind_int64(s, 4, now_s);
 	if (nrefs > 0)
 		sqlite3_bind_blob64(s, 5, refs, nrefs * INDEX_VAULT_OBJECT, SQLITE_STATIC);
@@ -139,9 +145,7 @@ static int object_return(struct index *index, const struct index_vault_object *o
 
 	if (s == NULL)
 		return -1;
-	sqlite3_bind_blob(s, 1, o->name, INDEX_VAULT_OBJECT, SQLITE_STATIC);
-	sqlite3_bind_int64(s, 2, o->size);
-	sqlite3_bind_blob(s, 3, o->sum, sizeof(o->sum), SQLITE_STATIC);
+	object_bind(s, o);
 	return index_stmt_run(index, STMT_OBJECT_RETURN, s);
 }
 

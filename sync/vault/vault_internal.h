@@ -311,8 +311,6 @@ void vault_arrival_free(struct vault *v);
 void vault_kept_new(struct vault *v);
 /* The folder is there; made: it was not before, so nothing is in it. */
 void vault_kept_begin(struct vault *v, bool made);
-/* Somebody is to be asked for what is not in the folder either. */
-void vault_kept_seek(struct vault *v, struct vault_object *o);
 /* The index was set back. */
 void vault_kept_again(struct vault *v);
 void vault_kept_tick(struct vault *v);

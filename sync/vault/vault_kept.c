@@ -110,7 +110,8 @@ static void kept_look(struct vault *v, struct vault_object *o)
 	vault_job_submit(v, kept_look_work, kept_look_done, k);
 }
 
-void vault_kept_seek(struct vault *v, struct vault_object *o)
+/* Somebody is asked for what is not in the folder either. */
+static void kept_seek(struct vault *v, struct vault_object *o)
 {
 	if (v->kept_since_s != 0)
 		kept_look(v, o);
@@ -128,7 +129,7 @@ void vault_kept_again(struct vault *v)
 /* A new index has no such value: it may be the first one, or another was lost. */
 void vault_kept_new(struct vault *v)
 {
-	v->seek = vault_kept_seek;
+	v->seek = kept_seek;
 	if (index_meta_get(v->config.index, kept_since_key, &v->kept_since_s) <= 0)
 		v->kept_since_s = clock_wall_s();
 }
