@@ -216,6 +216,11 @@ bool agent_free(struct agent *a)
 
 /* --- queries --- */
 
+const char *agent_home(const struct agent *a)
+{
+	return a->home;
+}
+
 const struct agent_id *agent_self(const struct agent *a)
 {
 	return identity_id(a->self);

@@ -47,12 +47,13 @@ enum agent_refused {
 uint64_t agent_refused_count(const struct agent *a, enum agent_refused why);
 
 const struct agent_id *agent_self(const struct agent *a);
+const char *agent_home(const struct agent *a); /* its path */
 int agent_port(const struct agent *a);
 /* One more address of a member, as in settings.peers, tried from now on. -1: not of the form HOST:PORT. */
 int agent_add_static(struct agent *a, const char *host_port);
 /* Changes the limits of settings.upload and settings.download. */
 void agent_limit(struct agent *a, int64_t upload, int64_t download);
-/* settings.vault_disk may be another one: the vaults that run take it over. */
+/* vault_disk may be another one in the settings, or in those of groups: the vaults that run take it over. */
 void agent_vault_disk_changed(struct agent *a);
 /* "avahi", "embedded", "off"; *problem: why it does not work, or NULL. */
 const char *agent_discovery(const struct agent *a, const char **problem);
@@ -67,6 +68,9 @@ struct engine *agent_find(struct agent *a, const char *name_or_id, char **why);
 /* All return 0, or -1 with *why (fresh text for the user). share: absolute path, created when missing. */
 int agent_create(struct agent *a, const char *name, const char *share, bool hidden, bool sealed, struct engine **out,
                  char **why);
+/* Founds a group that shows that its founder has the secret (sync/group/group_secret.h). */
+int agent_found(struct agent *a, const char *name, const char *share, const char *secret, struct engine **out,
+                char **why);
 /* Starts joining: the engine exists at once, in state ENGINE_JOINING, and becomes a member's, or goes to ENGINE_ERROR
  * if it is refused. */
 int agent_join(struct agent *a, const char *token, const char *share, struct engine **out, char **why);
@@ -109,6 +113,9 @@ int agent_accept(struct agent *a, struct engine *e, const char *text, enum role 
                  char **why);
 int agent_reject(struct agent *a, struct engine *e, const char *text, bool forever, struct agent_decided *about,
                  char **why);
+/* Makes everybody a member who asks to join and proves to have the secret, except whom an owner has removed or
+ * rejected; returns how many. Nothing unless this agent is an owner. */
+size_t agent_accept_proven(struct agent *a, struct engine *e, const char *secret);
 /* The requests of the group were shown to its user. */
 void agent_requests_seen(struct agent *a, struct engine *e);
 
@@ -120,6 +127,8 @@ struct agent_asked {
 	const char *tag;  /* the group's public ID */
 	const char *share, *message;
 	const char *error;          /* what keeps us from joining though we were accepted; NULL */
+	bool by_secret;             /* it proves to have a secret, and joins only a group whose founder had it */
+	bool refuted;               /* we were accepted, and the founder of that group did not have it */
 	struct asker_status status; /* ASKER_REJECTED, ASKER_BARRED, ASKER_EXPIRED: it has stopped */
 };
 typedef bool agent_asked_fn(void *arg, const struct agent_asked *asked);
@@ -131,6 +140,7 @@ struct agent_ask_wish {
 	const char *default_share; /* may be NULL */
 	const char *message;       /* NULL: that of the request that is under way, or none */
 	bool on_demand;            /* once it is accepted */
+	const char *secret;        /* to be proved by the message; NULL: none */
 };
 /* Asks the members of the group with this tag to let us in, from now on until an owner has decided, also after
  * restarts; begins again where an earlier attempt has stopped. A request that is under way goes on, with its code. When

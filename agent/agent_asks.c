@@ -14,6 +14,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sync/group/group_secret.h"
 
 enum {
 	SAVE_SOON_MS = 100,
@@ -42,8 +43,9 @@ static int store_ask(const struct agent_asking *ask, char **why)
 	asker_save(ask->asker, &saved);
 	hex = mem_calloc(2 * saved.len + 1, 1);
 	hex_encode(hex, saved.p, saved.len);
-	text = mem_printf("name %s\nshare %s\nmessage %s\nmode %s\nsaved %s\n", ask->name, ask->share, ask->message,
-	                  choose_mode_name(ask->on_demand ? CHOOSE_ON_DEMAND : CHOOSE_MIRROR), hex);
+	text = mem_printf("name %s\nshare %s\nmessage %s\nmode %s\nsaved %s\nsecret %s\n", ask->name, ask->share,
+	                  ask->message, choose_mode_name(ask->on_demand ? CHOOSE_ON_DEMAND : CHOOSE_MIRROR), hex,
+	                  ask->by_secret ? "yes" : "no");
 	if (fs_mkdirs(a->home_dirfd, folder, 0700) < 0 ||
 	    fs_write_file(a->home_dirfd, path, text, strlen(text), 0600) < 0) {
 		*why = mem_printf("%s/%s: %s", a->home, path, strerror(errno));
@@ -80,6 +82,7 @@ static void free_ask(struct agent_asking *ask)
 	free(ask->name);
 	free(ask->share);
 	free(ask->message);
+	free(ask->secret);
 	free(ask->error);
 	free(ask);
 }
@@ -171,20 +174,35 @@ static void ask_members_again(void *arg)
 	bytes_free(&saved);
 }
 
+/* What keeps us from joining the group whose roster this is. Fresh; NULL: nothing. */
+static char *accepted_fault(struct agent_asking *ask, const struct roster *roster)
+{
+	if (!ask->by_secret)
+		return NULL;
+	if (ask->secret == NULL)
+		return mem_strdup("the settings do not name the secret any more by which it asked");
+	ask->refuted = strcmp(roster_name(roster), ask->name) != 0 || !group_secret_is_founder(ask->secret, roster);
+	return ask->refuted ? mem_strdup("its founder did not have the secret of the settings") : NULL;
+}
+
 /* The engine first, then the end of the asking, so that a crash between the two loses neither. */
 static void ask_accepted(void *arg, struct roster *roster)
 {
 	struct agent_asking *ask = arg;
 	struct agent *a = ask->agent;
 	char *why = NULL;
-	struct engine *e;
+	struct engine *e = NULL;
 
 	if (agent_has_tag(a, ask->text)) { /* by an invite, meanwhile */
 		roster_free(roster);
 		forget_ask(ask);
 		return;
 	}
-	e = engine_accepted(&a->context, roster, ask->share, &why);
+	why = accepted_fault(ask, roster);
+	if (why == NULL)
+		e = engine_accepted(&a->context, roster, ask->share, &why);
+	else
+		roster_free(roster);
 	if (e == NULL) {
 		log_about(LOG_ERROR, &(struct log_about){ .group = ask->name },
 		          "group %s: accepted, and cannot be set up here; trying again: %s", ask->name, why);
@@ -250,6 +268,8 @@ static bool read_ask(struct agent_asking *ask, char *text, struct bytes *saved)
 				(void)bytes_append(saved, p, strlen(value) / 2);
 			free(p);
 		}
+		if (strcmp(line, "secret") == 0)
+			ask->by_secret = strcmp(value, "yes") == 0;
 		if (strcmp(line, "mode") == 0)
 			ask->on_demand = strcmp(value, "on-demand") == 0;
 		to = strcmp(line, "name") == 0 ? &ask->name : strcmp(line, "share") == 0 ? &ask->share : NULL;
@@ -327,7 +347,9 @@ void agent_asks(struct agent *a, agent_asked_fn *fn, void *arg)
 			                     .tag = ask->text,
 			                     .share = ask->share,
 			                     .message = ask->message,
-			                     .error = ask->error };
+			                     .error = ask->error,
+			                     .by_secret = ask->by_secret,
+			                     .refuted = ask->refuted };
 
 		asker_status(ask->asker, &asked.status);
 		if (!fn(arg, &asked))
@@ -359,12 +381,14 @@ static char *share_fault(const struct agent *a, const struct agent_asking *befor
 			share, a->home);
 	DL_FOREACH(a->groups, g)
 		if (is_below(share, engine_share_path(g->engine)))
-			return mem_printf("%s: overlaps with %s, the share of group %s: choose another folder", share,
-			                  engine_share_path(g->engine), engine_name(g->engine));
+			return mem_printf(
+				"%s: overlaps with %s, the share of group %s: choose another folder (--share FOLDER)",
+				share, engine_share_path(g->engine), engine_name(g->engine));
 	DL_FOREACH(a->asks, ask)
 		if (ask != before && is_below(share, ask->share))
 			return mem_printf(
-				"%s: overlaps with %s, which is to be the share of group %s: choose another folder",
+				"%s: overlaps with %s, which is to be the share of group %s: choose another folder "
+				"(--share FOLDER)",
 				share, ask->share, ask->name);
 	return NULL;
 }
@@ -407,6 +431,10 @@ static int continue_ask(struct agent_asking *ask, const struct agent_ask_wish *w
 			ask->name);
 	if (*why != NULL)
 		return -1;
+	if (wish->secret != NULL && ask->by_secret) {
+		free(ask->secret);
+		ask->secret = mem_strdup(wish->secret);
+	}
 	if (wish->on_demand && !ask->on_demand) {
 		ask->on_demand = true;
 		return store_ask(ask, why);
@@ -417,11 +445,17 @@ static int continue_ask(struct agent_asking *ask, const struct agent_ask_wish *w
 int agent_ask(struct agent *a, const struct group_tag *tag, const struct agent_ask_wish *wish, char **why)
 {
 	const char *share = wish->share != NULL ? wish->share : wish->default_share;
-	char text[TAG_TEXT_MAX];
+	char text[TAG_TEXT_MAX], proof[GROUP_SECRET_PROOF];
 	struct agent_asking *ask;
 
 	group_id_tag_text(text, tag);
+	if (wish->secret != NULL)
+		group_secret_prove(proof, wish->secret, tag, identity_id(a->self));
 	ask = find_ask(a, text);
+	if (ask != NULL && ask->by_secret && wish->secret != NULL && strcmp(ask->message, proof) != 0) {
+		forget_ask(ask); /* the settings have another secret now */
+		ask = NULL;
+	}
 	if (ask != NULL && !has_stopped(ask))
 		return continue_ask(ask, wish, why);
 	if (share == NULL)
@@ -433,7 +467,9 @@ int agent_ask(struct agent *a, const struct group_tag *tag, const struct agent_a
 	ask = new_ask(a, tag);
 	ask->name = mem_strdup(wish->name);
 	ask->share = mem_strdup(share);
-	ask->message = mem_strdup(wish->message != NULL ? wish->message : "");
+	ask->by_secret = wish->secret != NULL;
+	ask->secret = ask->by_secret ? mem_strdup(wish->secret) : NULL;
+	ask->message = mem_strdup(ask->by_secret ? proof : wish->message != NULL ? wish->message : "");
 	ask->on_demand = wish->on_demand;
 	for (char *c = ask->message; *c != '\0'; c++)
 		*c = *c == '\n' ? ' ' : *c;

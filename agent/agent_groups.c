@@ -9,6 +9,7 @@
 #include "agent/agent_internal.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "sync/group/group_secret.h"
 #include "sync/share/real_path.h"
 
 /* A folder must not be in two groups, and a share must not contain the agent's own keys. */
@@ -26,8 +27,9 @@ char *agent_share_is_free(void *arg, const struct engine *e, const struct real_p
 		                  path, a->home);
 	DL_FOREACH(a->groups, g)
 		if (g->engine != e && real_path_overlaps(real_path, engine_real_path(g->engine)))
-			return mem_printf("%s: overlaps with %s, the share of group %s: choose another folder", path,
-			                  engine_share_path(g->engine), engine_name(g->engine));
+			return mem_printf(
+				"%s: overlaps with %s, the share of group %s: choose another folder (--share FOLDER)",
+				path, engine_share_path(g->engine), engine_name(g->engine));
 	DL_FOREACH(a->leaving, g)
 		if (real_path_overlaps(real_path, engine_real_path(g->engine)))
 			return mem_printf("%s: overlaps with %s, the share of group %s, which is still being left; "
@@ -55,12 +57,9 @@ static int has_slot(struct agent *a, char **why)
 }
 
 /* The name must be new here, since commands find a group by its name; elsewhere the same name may be another group. */
-int agent_create(struct agent *a, const char *name, const char *share, bool hidden, bool sealed, struct engine **out,
-                 char **why)
+static int check_new(struct agent *a, const char *name, char **why)
 {
 	const struct agent_group *g;
-	struct roster *roster;
-	struct engine *e;
 
 	if (!roster_name_valid(name)) {
 		*why = mem_printf("%s: not a valid group name: 1 to %d bytes of printable text without '/' or "
@@ -74,16 +73,36 @@ int agent_create(struct agent *a, const char *name, const char *share, bool hidd
 			return -1;
 		}
 	}
-	if (has_slot(a, why))
-		return -1;
-	roster = roster_found(a->self, name, hidden, sealed, a->name, clock_wall_s());
-	e = engine_found(&a->context, roster, share, why);
+	return has_slot(a, why);
+}
+
+/* Takes the roster. */
+static int found_engine(struct agent *a, struct roster *roster, const char *share, struct engine **out, char **why)
+{
+	struct engine *e = engine_found(&a->context, roster, share, why);
+
 	if (!e)
 		return -1;
 	agent_add_group(a, e);
 	agent_publish(a);
 	*out = e;
 	return 0;
+}
+
+int agent_create(struct agent *a, const char *name, const char *share, bool hidden, bool sealed, struct engine **out,
+                 char **why)
+{
+	if (check_new(a, name, why) < 0)
+		return -1;
+	return found_engine(a, roster_found(a->self, name, hidden, sealed, a->name, clock_wall_s()), share, out, why);
+}
+
+int agent_found(struct agent *a, const char *name, const char *share, const char *secret, struct engine **out,
+                char **why)
+{
+	if (check_new(a, name, why) < 0)
+		return -1;
+	return found_engine(a, group_secret_found(secret, a->self, name, a->name, clock_wall_s()), share, out, why);
 }
 
 /* Removes an attempt to join the group that is unfinished or failed, to make place for another one. -1 with *why:

@@ -33,6 +33,8 @@ struct agent_asking {
 	struct loop_timer *save;           /* runs while it is not stored yet */
 	char *error;                       /* accepted, and why it could not be set up here; NULL: it could */
 	struct loop_timer *again;          /* runs until members are asked again then */
+	bool by_secret, refuted;           /* as of struct agent_asked */
+	char *secret;                      /* NULL: none, or nobody has told it in this run */
 };
 
 struct agent {

@@ -16,17 +16,17 @@ enum { COMINGS_LOGGED = 20 }; /* of one peer per minute */
 
 /* --- events --- */
 
-static void emit_peer(struct agent *a, const char *kind, const struct agent_id *peer, struct peer_group *group,
-                      const char *reason)
+/* e: where its name is known. group: NULL if the event is about all of its groups. */
+static void emit_peer(struct agent *a, const char *kind, const struct agent_id *peer, const struct engine *e,
+                      const char *group, const char *reason)
 {
+	struct event event = { .kind = kind, .group = group, .reason = reason };
 	char text[ID_TEXT_MAX];
 
-	if (peer)
-		agent_id_text(text, peer);
-	events_emit(a->events, &(struct event){ .kind = kind,
-	                                        .peer = peer ? text : NULL,
-	                                        .reason = reason,
-	                                        .group = group ? engine_name(peer_group_arg(group)) : NULL });
+	agent_id_text(text, peer);
+	event.peer = text;
+	engine_members_describe(e, peer, &event);
+	events_emit(a->events, &event);
 }
 
 /* A member that connects and disconnects all the time must not fill the log; the events have everything. */
@@ -40,29 +40,40 @@ static bool may_log(const char *what, const char *peer)
 
 static void on_connected(void *arg, const struct agent_id *peer, struct peer_group *group)
 {
+	struct engine *e = peer_group_arg(group);
 	char text[ID_TEXT_MAX];
 
 	agent_id_text(text, peer);
-	if (may_log("comes", text))
-		log_about(LOG_INFO, &(struct log_about){ .group = engine_name(peer_group_arg(group)), .peer = text },
-		          "group %s: connected to %s", engine_name(peer_group_arg(group)), text);
-	emit_peer(arg, "peer-connected", peer, group, NULL);
+	if (may_log("comes", text)) {
+		char *who = engine_members_called(e, peer);
+
+		log_about(LOG_INFO, &(struct log_about){ .group = engine_name(e), .peer = text },
+		          "group %s: connected to %s", engine_name(e), who);
+		free(who);
+	}
+	emit_peer(arg, "peer-connected", peer, e, engine_name(e), NULL);
 }
 
 static void on_disconnected(void *arg, const struct agent_id *peer, struct peer_group *group, const char *reason)
 {
 	char text[ID_TEXT_MAX];
 	struct agent *a = arg;
+	struct engine *e;
 
 	if (!group) {
 		link_losses_note(a->losses, peer, reason, loop_now_ms(a->loop));
 		return; /* logged for each of its groups below */
 	}
+	e = peer_group_arg(group);
 	agent_id_text(text, peer);
-	if (may_log("goes", text))
-		log_about(LOG_INFO, &(struct log_about){ .group = engine_name(peer_group_arg(group)), .peer = text },
-		          "group %s: disconnected from %s: %s", engine_name(peer_group_arg(group)), text, reason);
-	emit_peer(a, "peer-disconnected", peer, group, reason);
+	if (may_log("goes", text)) {
+		char *who = engine_members_called(e, peer);
+
+		log_about(LOG_INFO, &(struct log_about){ .group = engine_name(e), .peer = text },
+		          "group %s: disconnected from %s: %s", engine_name(e), who, reason);
+		free(who);
+	}
+	emit_peer(a, "peer-disconnected", peer, e, engine_name(e), reason);
 	if (a->discovery && peers_are_few(a->peers))
 		discovery_refresh(a->discovery);
 }
@@ -72,19 +83,56 @@ uint64_t agent_refused_count(const struct agent *a, enum agent_refused why)
 	return a->refused[why];
 }
 
-static enum agent_refused refused_kind(const struct agent *a, const struct agent_id *peer)
+/* A group of ours that the agent is a member of; NULL: none. */
+static struct engine *group_of_member(const struct agent *a, const struct agent_id *peer)
 {
 	const struct agent_group *g;
 
-	if (peer == NULL)
-		return AGENT_REFUSED_HANDSHAKE;
 	DL_FOREACH(a->groups, g) {
 		const struct roster *r = engine_roster(g->engine);
 
 		if (r != NULL && roster_role(r, peer) != ROLE_NONE)
-			return AGENT_REFUSED_MEMBER;
+			return g->engine;
 	}
-	return AGENT_REFUSED_STRANGER;
+	return NULL;
+}
+
+static enum agent_refused refused_kind(const struct agent *a, const struct agent_id *peer)
+{
+	if (peer == NULL)
+		return AGENT_REFUSED_HANDSHAKE;
+	return group_of_member(a, peer) != NULL ? AGENT_REFUSED_MEMBER : AGENT_REFUSED_STRANGER;
+}
+
+/* A group of ours that the agent is or was a member of; NULL: none. What strangers and neighbours try is in the log and
+ * among the metrics, and not among the events. */
+static struct engine *group_of_known(const struct agent *a, const struct agent_id *peer)
+{
+	struct engine *now = group_of_member(a, peer);
+	const struct agent_group *g;
+	struct agent_id by;
+
+	if (now != NULL)
+		return now;
+	DL_FOREACH(a->groups, g) {
+		const struct roster *r = engine_roster(g->engine);
+
+		if (r != NULL && roster_outside(r, peer, &by) != OUTSIDE_UNKNOWN)
+			return g->engine;
+	}
+	return NULL;
+}
+
+/* As a member where it is one; of others there is no name, and all of the ID, which `text` is, is needed. */
+static void log_refused(const struct agent *a, const struct agent_id *peer, const char *text, const char *address,
+                        const char *reason)
+{
+	const struct engine *e = peer != NULL ? group_of_member(a, peer) : NULL;
+	char *name = e != NULL ? engine_members_called(e, peer) : NULL;
+
+	log_about(LOG_WARN, &(struct log_about){ .peer = peer ? text : NULL }, "refused %s at %s: %s",
+	          name != NULL ? name : text, address, reason);
+	free(name);
 }
 
 static void on_refused(void *arg, const struct agent_id *peer, const char *address, const char *reason)
@@ -92,6 +140,7 @@ static void on_refused(void *arg, const struct agent_id *peer, const char *addre
 	char text[ID_TEXT_MAX] = "somebody";
 	char *key = mem_printf("refused %.*s %s", (int)strcspn(address, "]"), address, reason), *colon;
 	struct agent *a = arg;
+	const struct engine *known_in;
 
 	a->refused[refused_kind(a, peer)]++;
 
@@ -102,10 +151,11 @@ static void on_refused(void *arg, const struct agent_id *peer, const char *addre
 	if (peer)
 		agent_id_text(text, peer);
 	if (log_allow(key, 1))
-		log_about(LOG_WARN, &(struct log_about){ .peer = peer ? text : NULL }, "refused %s at %s: %s", text,
-		          address, reason);
-	emit_peer(arg, "refused", peer, NULL, reason);
+		log_refused(a, peer, text, address, reason);
 	free(key);
+	known_in = peer != NULL ? group_of_known(a, peer) : NULL;
+	if (known_in != NULL)
+		emit_peer(a, "refused", peer, known_in, NULL, reason);
 }
 
 /* --- addresses --- */
@@ -167,10 +217,12 @@ int agent_open_peers(struct agent *a, const struct settings *settings, char **wh
 	a->port = peers_listen(a->peers, settings->listen, why);
 	if (a->port < 0 && !settings->listen_set) {
 		/* Probably a second agent on this host. Members find its port by mDNS, so any will do. */
-		log_info("%s: in use, probably by another agent; listening on a free port instead", *why);
 		free(*why);
 		*why = NULL;
 		a->port = peers_listen(a->peers, "0", why);
+		if (a->port >= 0)
+			log_info("port %s is taken, probably by another agent: listening on %d", settings->listen,
+			         a->port);
 	}
 	if (a->port < 0)
 		return -1;

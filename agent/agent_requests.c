@@ -5,7 +5,9 @@
 #include "agent/agent_internal.h"
 #include "agent/agent_match.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "sync/group/group_secret.h"
 
 static int may_decide(const struct agent *a, struct engine *e, char **why)
 {
@@ -91,6 +93,61 @@ int agent_reject(struct agent *a, struct engine *e, const char *text, bool forev
 	}
 	engine_requests_changed(e);
 	return 0;
+}
+
+struct proven_search {
+	const char *secret;
+	const struct roster *roster;
+	struct group_tag tag;
+	struct agent_decided found[REQUESTS_MAX];
+	size_t n;
+};
+
+/* An owner's removal is not undone by what the removed agent still knows. */
+static bool gather_proven(void *arg, const struct requests_item *item)
+{
+	struct proven_search *s = arg;
+	struct agent_decided *about = &s->found[s->n];
+	struct agent_id by;
+	enum roster_outside outside;
+
+	if (!group_secret_is_proof(item->message, s->secret, &s->tag, &item->asker))
+		return true;
+	outside = roster_outside(s->roster, &item->asker, &by);
+	if (outside != OUTSIDE_UNKNOWN && outside != OUTSIDE_LEFT)
+		return true;
+	about->id = item->asker;
+	memcpy(about->name, item->name, strnlen(item->name, MEMBER_NAME_MAX) + 1);
+	return ++s->n < REQUESTS_MAX;
+}
+
+size_t agent_accept_proven(struct agent *a, struct engine *e, const char *secret)
+{
+	struct proven_search *s = MEM_NEW(struct proven_search);
+	char *why = NULL;
+	size_t n = 0;
+
+	s->secret = secret;
+	s->roster = engine_roster(e);
+	group_id_tag_of(&s->tag, engine_group(e));
+	if (may_decide(a, e, &why) == 0)
+		requests_each(engine_mailbox(e), gather_proven, s);
+	for (; n < s->n && why == NULL && agent_grant(a, e, &s->found[n], ROLE_MEMBER, &why) == 0; n++) {
+		char id[ID_TEXT_MAX];
+
+		agent_id_text(id, &s->found[n].id);
+		log_about(LOG_INFO, &(struct log_about){ .group = engine_name(e), .peer = id },
+		          "group %s: %s (%s) is a member: it has the secret of the settings", engine_name(e),
+		          s->found[n].name, id);
+	}
+	if (n < s->n && log_allow("proven", 1))
+		log_error("group %s: an agent that has the secret of the settings cannot become a member: %s",
+		          engine_name(e), why);
+	if (n > 0)
+		engine_requests_changed(e);
+	free(why);
+	free(s);
+	return n;
 }
 
 void agent_requests_seen(struct agent *a, struct engine *e)

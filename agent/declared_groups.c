@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/credential.h"
 #include "agent/engine/engine_admin.h"
 #include "sync/group/invite.h"
 #include "base/log.h"
@@ -11,20 +12,9 @@
 
 enum { INVITE_FILE_MAX = 4096 };
 
-/* The path of the group's invite. NULL: none is named, or it is a credential and $CREDENTIALS_DIRECTORY is not set. */
-static char *invite_place(const struct config_group *g)
-{
-	const char *dir = getenv("CREDENTIALS_DIRECTORY");
-
-	if (g->invite_file != NULL)
-		return mem_strdup(g->invite_file);
-	if (g->invite_credential == NULL || dir == NULL || dir[0] != '/')
-		return NULL;
-	return mem_printf("%s/%s", dir, g->invite_credential);
-}
-
 /* The token at path, when it is an invite to this group. Fresh; NULL with *why. */
-static char *read_invite(const struct config_group *g, const char *path, struct invite *invite, char **why)
+static char *read_declared(const struct config_group *g, const char *path, struct invite *invite, bool *absent,
+                           char **why)
 {
 	static const char *const faults[] = {
 		[INVITE_NOT_A_TOKEN] = "does not hold an invite token: one begins with \"lanyard1-\"",
@@ -32,16 +22,13 @@ static char *read_invite(const struct config_group *g, const char *path, struct 
 		[INVITE_DAMAGED] = "holds an invite token that is damaged: copy all of it again",
 		[INVITE_BAD_SIGNATURE] = "holds an invite token with an invalid signature: ask for a new one",
 	};
-	size_t n;
-	char *token = config_read(path, INVITE_FILE_MAX, false, &n, why);
+	/* Without the newline at its end, so that it can be compared with the stored one. */
+	char *token = credential_read(path, INVITE_FILE_MAX, absent, why);
 	enum invite_parse parsed;
 
 	if (token == NULL)
 		return NULL;
-	/* Without the newline at its end, so that it can be compared with the stored one. */
-	while (n > 0 && strchr(" \t\r\n", token[n - 1]) != NULL)
-		token[--n] = '\0';
-	parsed = strlen(token) == n ? invite_parse(invite, token) : INVITE_NOT_A_TOKEN;
+	parsed = invite_parse(invite, token);
 	if (parsed == INVITE_OK && strcmp(invite->group_name, g->name) == 0)
 		return token;
 	if (parsed == INVITE_OK)
@@ -52,29 +39,11 @@ static char *read_invite(const struct config_group *g, const char *path, struct 
 	return NULL;
 }
 
-/* An invite that cannot be read from here, since only the service manager passes it, is not a mistake. */
-int declared_groups_check(const struct config *c, char **why)
+char *declared_groups_read(const struct config_group *g, const char *path, bool *absent, char **why)
 {
-	for (size_t i = 0; i < c->ngroups; i++) {
-		const struct config_group *g = &c->groups[i];
-		char *path = invite_place(g);
-		struct invite invite;
-		char *token;
+	struct invite invite;
 
-		if (path == NULL)
-			continue;
-		token = read_invite(g, path, &invite, why);
-		free(path);
-		if (token == NULL) {
-			char *reason = *why;
-
-			*why = mem_printf("%s: [group %s]: %s", g->place, g->name, reason);
-			free(reason);
-			return -1;
-		}
-		free(token);
-	}
-	return 0;
+	return read_declared(g, path, &invite, absent, why);
 }
 
 /* An attempt to join that is unfinished or was refused: nothing is lost if it is started again. */
@@ -113,19 +82,19 @@ static struct engine *find_here(struct agent *a, const char *name)
 
 static char *join_declared(struct agent *a, const struct config_group *g, const struct engine *here)
 {
-	char *path = invite_place(g);
+	char *path = credential_path(g->invite_file, g->invite_credential);
 	struct invite invite;
 	struct engine *e;
 	char *token = NULL;
 	char *why = NULL;
+	bool absent;
 
 	if (path == NULL && g->invite_credential != NULL)
-		return mem_printf("the credential %s does not exist: the service manager passes none "
-		                  "(LoadCredential= in the unit)",
-		                  g->invite_credential);
+		return credential_missing(g->invite_credential);
 	if (path == NULL)
-		return mem_strdup("this agent is not in it, and neither invite-file nor invite-credential is set");
-	token = read_invite(g, path, &invite, &why);
+		return mem_strdup(
+			"this agent is not in it, and the settings name neither an invite nor a secret for it");
+	token = read_declared(g, path, &invite, &absent, &why);
 	/* The same invite is being tried already. */
 	if (token != NULL && (here == NULL || !engine_joins_by(here, token)) &&
 	    agent_join(a, token, g->share, &e, &why) == 0)
@@ -152,10 +121,10 @@ void declared_groups_join(struct agent *a, const struct config *c)
 		struct engine *here = find_here(a, g->name);
 		char *why;
 
-		if (here != NULL && !is_attempt(here)) {
+		if (here != NULL && !is_attempt(here))
 			tell_moved(g, here);
+		if ((here != NULL && !is_attempt(here)) || g->secret_file != NULL || g->secret_credential != NULL)
 			continue;
-		}
 		why = join_declared(a, g, here); /* which may free `here` */
 		if (why != NULL)
 			log_about(LOG_ERROR, &(struct log_about){ .group = g->name }, "group %s (%s): %s", g->name,

@@ -14,9 +14,11 @@
 #include "agent/api/api.h"
 #include "agent/config/config.h"
 #include "agent/config/config_given.h"
+#include "agent/check_config.h"
 #include "agent/confine.h"
 #include "agent/api/control.h"
 #include "agent/api/metrics_door.h"
+#include "agent/api/upload_route.h"
 #include "agent/api/web.h"
 #include "agent/declared_groups.h"
 #include "agent/engine/events.h"
@@ -25,6 +27,7 @@
 #include "agent/config/options.h"
 #include "agent/config/settings_list.h"
 #include "agent/runtime.h"
+#include "agent/secret_groups.h"
 #include "agent/status_line.h"
 #include "base/fs_kernel.h"
 #include "base/log.h"
@@ -45,6 +48,7 @@ struct program {
 	struct events *events;
 	struct agent *agent;
 	struct status_line *status_line;
+	struct secret_groups *secret_groups;
 	struct api *api;
 	struct control *control;
 	struct control *readers;      /* NULL: only this user may ask */
@@ -130,7 +134,7 @@ static bool has_peer(const struct settings *s, const char *peer)
 
 /* Applies what takes effect at once, and notes it: p->config stays what the agent runs with, and what the next reload
  * is compared with. The agent holds on to its settings, so the struct is changed in place. */
-static void apply_settings(struct program *p, const struct config *new)
+static void apply_settings(struct program *p, struct config *new)
 {
 	struct settings *now = &p->config.settings;
 	char *why = NULL;
@@ -141,6 +145,7 @@ static void apply_settings(struct program *p, const struct config *new)
 	now->download = new->settings.download;
 	agent_limit(p->agent, now->upload, now->download);
 	now->vault_disk = new->settings.vault_disk;
+	config_groups_move(now, &new->settings);
 	agent_vault_disk_changed(p->agent);
 	for (size_t i = 0; i < new->settings.peers.n; i++) {
 		const char *peer = new->settings.peers.v[i];
@@ -154,6 +159,7 @@ static void apply_settings(struct program *p, const struct config *new)
 		why = NULL;
 	}
 	declared_groups_join(p->agent, new);
+	secret_groups_set(p->secret_groups, new);
 }
 
 static void reload(struct program *p)
@@ -212,16 +218,18 @@ static int read_config(struct program *p)
 	return 0;
 }
 
-/* --check-config: changes nothing, and is safe while an agent is running. */
-static int check_config(struct program *p)
+static int run_check(struct program *p)
 {
 	char *why = NULL;
 	char *home = home_choose(p->options.home, &why);
 	int status = home == NULL ? EXIT_REFUSED : 0;
+	struct settings_list notes = { 0 };
 
-	if (home != NULL &&
-	    (config_load(&p->config, home, &p->options, &why) < 0 || declared_groups_check(&p->config, &why) < 0))
+	if (home != NULL && check_config(&p->config, home, &p->options, &notes, &why) < 0)
 		status = EXIT_CONFIG;
+	for (size_t i = 0; i < notes.n; i++)
+		(void)fprintf(stderr, "lanyardd: note: %s\n", notes.v[i]);
+	settings_list_clear(&notes);
 	if (status != 0)
 		(void)fprintf(stderr, "lanyardd: %s\n", why);
 	else
@@ -279,7 +287,11 @@ static struct control *open_socket(struct program *p, const char *name, mode_t m
 	char *why = NULL;
 
 	if (control_listen_in(&listen, p->runtime.dirfd, p->runtime.path, name, mode, &why) == 0)
-		c = control_new(p->loop, &(struct control_door){ &listen, body_max, NULL }, handler, p->api, &why);
+		c = control_new(p->loop,
+		                &(struct control_door){ .listen = &listen,
+		                                        .body_max = body_max,
+		                                        .is_upload = upload_route_is },
+		                handler, p->api, &why);
 	if (c == NULL)
 		complain(why);
 	return c;
@@ -309,7 +321,12 @@ static int start_control(struct program *p)
 	p->control = open_socket(p, "control.sock", 0600, CONTROL_BODY_LARGE, api_handle);
 	if (p->control == NULL)
 		return EXIT_REFUSED;
-	p->web = web_new(p->loop, &p->config.settings, api_handle_web, p->api);
+	p->web = web_new(p->loop, &(struct web_config){ .settings = &p->config.settings,
+	                                                .agent = p->agent,
+	                                                .home_dirfd = p->home.dirfd,
+	                                                .handler = api_handle_web,
+	                                                .reader = api_handle_web_reader,
+	                                                .arg = p->api });
 	api_use_web(p->api, p->web);
 	api_use_config(p->api, &p->config);
 	if (!p->runtime.named)
@@ -335,6 +352,8 @@ static void run_program(struct program *p)
 	log_info("lanyardd " LANYARD_VERSION ": agent %s, port %d, home %s", id, agent_port(p->agent), p->home.path);
 	say_what_is_missing();
 	declared_groups_join(p->agent, &p->config);
+	p->secret_groups = secret_groups_new(p->loop, p->agent, p->events);
+	secret_groups_set(p->secret_groups, &p->config);
 	p->status_line = status_line_new(p->loop, p->agent, p->events, p->notify);
 	if (p->stopping) /* before loop_run(), which would not know it */
 		return;
@@ -354,6 +373,7 @@ static void stop_agent(struct program *p)
 	control_free(p->readers);
 	control_free(p->control);
 	status_line_free(p->status_line);
+	secret_groups_free(p->secret_groups);
 	if (!agent_free(p->agent)) {
 		/* Worker threads hang in the kernel; everything that matters is stored, as it would be before a power
 		 * cut. */
@@ -367,6 +387,7 @@ static void stop_agent(struct program *p)
 	p->web = NULL;
 	p->metrics = NULL;
 	p->status_line = NULL;
+	p->secret_groups = NULL;
 	p->agent = NULL;
 	p->api = NULL;
 }
@@ -442,7 +463,7 @@ int main(int argc, char **argv)
 
 	prepare_process();
 	if (parse_options(&p, argc, argv, &status) == 0)
-		status = p.options.check_config ? check_config(&p) : serve(&p);
+		status = p.options.check_config ? run_check(&p) : serve(&p);
 	stop_program(&p);
 	return status;
 }

@@ -1,8 +1,9 @@
 /* The file system, beneath a directory and nowhere else. Paths are relative, '/'-separated bytes; every lookup goes
  * through openat2(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV), so a symlink
  * planted on the way is an error (ELOOP), not a detour, and so is what somebody mounted there (EXDEV). Where that call
- * is missing or refused, fs_walk.h gives the same promise; fs_kernel.h says what is missing. All functions return 0 or
- * an fd on success, -1 with errno otherwise. Any thread. */
+ * is missing or refused, fs_walk.h gives the same promise, except that fs_kernel_tells_mounts() may be false there:
+ * then only folders of other file systems are EXDEV. fs_kernel.h says what is missing. All functions return 0 or an fd
+ * on success, -1 with errno otherwise. Any thread. */
 #ifndef LANYARD_BASE_FS_H
 #define LANYARD_BASE_FS_H
 

@@ -26,9 +26,6 @@ static const struct {
 	{ FS_KERNEL_NO_RENAMEAT2,
 	  "renameat2 is missing or refused: files are exchanged in two steps, and checked before each" },
 	{ FS_KERNEL_NO_STATX, "statx is missing or refused: older calls are used" },
-	{ FS_KERNEL_NO_MOUNTS,
-	  "nothing tells mounts of one file system apart: a folder of this disk that is mounted within "
-	  "a share is synchronized like any other" },
 };
 
 /* Tests stand in for the functions of glibc. */
@@ -52,30 +49,39 @@ int fs_kernel_statx(int dirfd, const char *name, int flags, unsigned mask, struc
 
 /* --- mounts --- */
 
-static bool mount_by_statx(int fd, uint64_t *id)
+/* Whether the call, or what was asked of it, is missing or refused. Any other failure ends the question: with another
+ * way's number for one of two files, they would seem to be on two mounts. */
+static bool is_not_told(int error)
+{
+	return error == ENOSYS || error == EPERM || error == EINVAL || error == EOPNOTSUPP;
+}
+
+/* Here and below: 1; 0: not told that way; -1 with errno. No server need be asked for that. */
+static int mount_by_statx(int fd, uint64_t *id)
 {
 	struct statx x;
 
-	if (fs_kernel_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &x) < 0 || (x.stx_mask & STATX_MNT_ID) == 0)
-		return false;
+	if (fs_kernel_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &x) < 0)
+		return is_not_told(errno) ? 0 : -1;
 	*id = x.stx_mnt_id;
-	return true;
+	/* Emulators of another machine's calls pass the mask on, but not the number. */
+	return (x.stx_mask & STATX_MNT_ID) != 0 && x.stx_mnt_id != 0;
 }
 
 /* The handle itself is not wanted; the mount is told even if there is no room for it. Not every file system has
  * handles. */
-static bool mount_by_handle(int fd, uint64_t *id)
+static int mount_by_handle(int fd, uint64_t *id)
 {
 	struct file_handle none = { 0 };
 	int mount = -1;
 
 	if (name_to_handle_at(fd, "", &none, &mount, AT_EMPTY_PATH) < 0 && errno != EOVERFLOW)
-		return false;
+		return is_not_told(errno) ? 0 : -1;
 	*id = (uint64_t)mount;
 	return mount >= 0;
 }
 
-/* Root may read it; others may not in a process that cannot be dumped. 0: not told that way; -1 with errno. */
+/* Root may read it; others may not in a process that cannot be dumped. */
 static int mount_by_fdinfo(int fd, uint64_t *id)
 {
 	char path[40], line[80];
@@ -96,31 +102,44 @@ static int mount_by_fdinfo(int fd, uint64_t *id)
 	return rc;
 }
 
-int fs_kernel_mount(int fd, struct fs_mount *m)
+static int mount_by_device(int fd, struct fs_mount *m)
 {
 	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	m->folder = S_ISDIR(st.st_mode);
+	m->id = st.st_dev;
+	return 1;
+}
+
+int fs_kernel_mount(int fd, struct fs_mount *m)
+{
 	int rc;
 
 	*m = (struct fs_mount){ .way = WAY_STATX };
-	if (mount_by_statx(fd, &m->id))
-		return 0;
-	m->way = WAY_HANDLE;
-	if (mount_by_handle(fd, &m->id))
-		return 0;
-	m->way = WAY_FDINFO;
-	rc = mount_by_fdinfo(fd, &m->id);
-	if (rc != 0)
-		return rc < 0 ? -1 : 0;
-	m->way = WAY_DEVICE;
-	if (fstat(fd, &st) < 0)
-		return -1;
-	m->id = st.st_dev;
-	return 0;
+	rc = mount_by_statx(fd, &m->id);
+	if (rc == 0) {
+		m->way = WAY_HANDLE;
+		rc = mount_by_handle(fd, &m->id);
+	}
+	if (rc == 0) {
+		m->way = WAY_FDINFO;
+		rc = mount_by_fdinfo(fd, &m->id);
+	}
+	if (rc == 0) {
+		m->way = WAY_DEVICE;
+		rc = mount_by_device(fd, m);
+	}
+	return rc < 0 ? -1 : 0;
 }
 
-/* What is told in one way of one and in another of the other is on two file systems. */
+/* What is told in one way of one and in another of the other is on two file systems. Folders alone have the device of
+ * their file system everywhere: on overlayfs, files may have that of a layer. */
 bool fs_kernel_same_mount(const struct fs_mount *a, const struct fs_mount *b)
 {
+	if (a->way == WAY_DEVICE && b->way == WAY_DEVICE && !(a->folder && b->folder))
+		return true;
 	return a->way == b->way && a->id == b->id;
 }
 
@@ -156,17 +175,6 @@ static bool has_statx(void)
 	return fs_kernel_statx(AT_FDCWD, "/", AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &x) == 0;
 }
 
-static bool tells_mounts(void)
-{
-	struct fs_mount m;
-	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	bool told = fd < 0 || fs_kernel_mount(fd, &m) < 0 || m.way != WAY_DEVICE;
-
-	if (fd >= 0)
-		close(fd);
-	return told;
-}
-
 static unsigned find_out(bool *sure)
 {
 	int saved_errno = errno;
@@ -176,8 +184,6 @@ static unsigned find_out(bool *sure)
 		lacks |= FS_KERNEL_NO_RENAMEAT2;
 	if (!has_statx())
 		lacks |= FS_KERNEL_NO_STATX;
-	if (!tells_mounts())
-		lacks |= FS_KERNEL_NO_MOUNTS;
 	errno = saved_errno;
 	return lacks;
 }
@@ -195,6 +201,13 @@ unsigned fs_kernel_lacks(void)
 	if (sure)
 		atomic_store_explicit(&known, lacks | KNOWN, memory_order_relaxed);
 	return lacks;
+}
+
+bool fs_kernel_tells_mounts(int fd)
+{
+	struct fs_mount m;
+
+	return (fs_kernel_lacks() & FS_KERNEL_NO_OPENAT2) == 0 || fs_kernel_mount(fd, &m) < 0 || m.way != WAY_DEVICE;
 }
 
 const char *fs_kernel_lack(size_t i)

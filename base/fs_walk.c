@@ -78,12 +78,34 @@ static int walk_into(struct fs_walk *w, const char *name)
 	return 0;
 }
 
-/* The last name. A file on another mount must not even be cut, so it is cut only once its mount is known. */
+/* 0: nothing of another mount is at the last name. Asked before the opening, since to open a device or a FIFO can do
+ * something already. */
+static int look_at_last(const struct fs_walk *w, const char *name, int flags)
+{
+	int fd;
+
+	if ((flags & O_PATH) != 0 || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		return 0;
+	fd = openat(w->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) /* the opening itself says why */
+		return 0;
+	fd = refuse_other_mount(w, fd);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 0;
+}
+
+/* The last name. A file on another mount must not even be cut, so it is cut only once its mount is known; and that is
+ * asked again, since something may have been mounted after the look. */
 static int open_last(const struct fs_walk *w, const char *name, int flags, mode_t mode)
 {
 	bool cut = (flags & O_TRUNC) != 0 && (flags & O_ACCMODE) != O_RDONLY;
-	int fd = openat(w->fd, name, (flags & ~O_TRUNC) | O_NOFOLLOW, mode);
+	int fd;
 
+	if (look_at_last(w, name, flags) < 0)
+		return -1;
+	fd = openat(w->fd, name, (flags & ~O_TRUNC) | O_NOFOLLOW, mode);
 	/* O_PATH and O_NOFOLLOW together ask for the symlink itself; O_PATH alone got it by our O_NOFOLLOW. */
 	if (fd >= 0 && (flags & (O_PATH | O_NOFOLLOW)) == O_PATH) {
 		struct stat st;

@@ -53,6 +53,15 @@ void sha256(uint8_t out[SHA256_SIZE], const void *p, size_t n)
 		no_digest();
 }
 
+bool sha256_same(const uint8_t a[SHA256_SIZE], const uint8_t b[SHA256_SIZE])
+{
+	volatile uint8_t differ = 0;
+
+	for (size_t i = 0; i < SHA256_SIZE; i++)
+		differ |= a[i] ^ b[i];
+	return differ == 0;
+}
+
 void sha256_begin(struct sha256_stream *s)
 {
 	if (s->evp == NULL)

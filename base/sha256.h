@@ -2,6 +2,7 @@
 #ifndef LANYARD_BASE_SHA256_H
 #define LANYARD_BASE_SHA256_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,6 +10,9 @@ enum { SHA256_SIZE = 32 };
 
 /* The digest of n bytes; p may be NULL for n = 0. Never fails. */
 void sha256(uint8_t out[SHA256_SIZE], const void *p, size_t n);
+
+/* Whether two digests are the same; takes the same time wherever they differ. */
+bool sha256_same(const uint8_t a[SHA256_SIZE], const uint8_t b[SHA256_SIZE]);
 
 /* Several inputs at once, side by side in the instructions this machine has: 24 or more inputs of similar length take a
  * third to two thirds of the time that they take one by one. Any order, any lengths. */

@@ -66,8 +66,8 @@ def exported_objects(text):
 
 
 def words(text):
-    """The names in a text, those of fields (a.b, a->b) left out."""
-    return set(re.findall(r"(?<![\w.])(?<!->)[A-Za-z_]\w*", bare(text)))
+    """The names in a text, those of fields (a.b, a->b) and tags (struct a) left out."""
+    return set(re.findall(r"(?<![\w.])(?<!->)[A-Za-z_]\w*", re.sub(r"\b(?:struct|enum|union)\s+\w+", " ", bare(text))))
 
 
 def circles(edges):

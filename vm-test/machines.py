@@ -24,6 +24,8 @@ MEMORY = int(os.environ.get("LANYARD_VM_MEMORY_MB", "384"))
 # Guests without KVM are 10 to 20 times slower than a host, and there are three of them.
 PATIENCE = float(os.environ.get("LANYARD_VM_PATIENCE", "1"))
 BOOT = 240 * PATIENCE
+# Where a guest stands still for a minute, its systemd would take services for hung, and end them.
+UNHURRIED = "systemd.service_watchdogs=no systemd.default_timeout_start_sec=%d " % (90 * PATIENCE) if PATIENCE > 1 else ""
 
 # Kind, mode, time, size, target and name of everything in the share but what is the agent's own; NUL after each field.
 LIST = r"cd %s && find . -mindepth 1 -path ./.lanyard -prune -o -printf '%%y\0%%m\0%%T@\0%%s\0%%l\0%%P\0'"
@@ -85,7 +87,7 @@ class Machine(Member, AgentHost):
                *self.lab.accel, "-smp", "1", "-m", str(MEMORY), "-no-reboot",
                "-kernel", image + "/vmlinuz", "-initrd", image + "/initramfs",
                "-append", "console=ttyS0 quiet panic=-1 no_timer_check net.ifnames=0 random.trust_cpu=on mitigations=off "
-               "systemd.journald.forward_to_console=0 vm.name=%s vm.address=%s/24" % (self.name, self.address4),
+               "systemd.journald.forward_to_console=0 %svm.name=%s vm.address=%s/24" % (UNHURRIED, self.name, self.address4),
                "-drive", "if=none,id=root,format=raw,readonly=on,file=%s/root.erofs" % image,
                "-device", "virtio-blk-pci,drive=root",
                *self.cache.words(), "-device", "virtio-blk-pci,drive=disk",

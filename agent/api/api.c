@@ -74,7 +74,7 @@ static bool path_matches(const char *pattern, const char *path, const char **sta
 
 /* A path that fits a route with another method is 405, not 404: the caller has the right place. Rights are asked
  * only once the route is known, so a reader learns which routes exist, and nothing else. */
-static void api_dispatch(struct api *api, struct control_call *call, enum api_rights given)
+static void api_dispatch(struct api *api, struct control_call *call, enum api_rights given, const char *refusal)
 {
 	const char *other_method = NULL;
 
@@ -89,9 +89,7 @@ static void api_dispatch(struct api *api, struct control_call *call, enum api_ri
 			continue;
 		}
 		if (routes[i].rights < given) {
-			control_fail(call, 403,
-			             given == API_READER ? "only root and the agent's own user may do this: use sudo"
-			                                 : "only the command line may do this");
+			control_fail(call, 403, "%s", refusal);
 			return;
 		}
 		if (star != NULL)
@@ -107,15 +105,21 @@ static void api_dispatch(struct api *api, struct control_call *call, enum api_ri
 
 void api_handle(void *arg, struct control_call *call)
 {
-	api_dispatch(arg, call, API_SOCKET);
+	api_dispatch(arg, call, API_SOCKET, "");
 }
 
 void api_handle_reader(void *arg, struct control_call *call)
 {
-	api_dispatch(arg, call, API_READER);
+	api_dispatch(arg, call, API_READER, "only root and the agent's own user may do this: use sudo");
 }
 
 void api_handle_web(void *arg, struct control_call *call)
 {
-	api_dispatch(arg, call, API_OWNER);
+	api_dispatch(arg, call, API_OWNER, "only the command line may do this");
+}
+
+void api_handle_web_reader(void *arg, struct control_call *call)
+{
+	api_dispatch(arg, call, API_READER,
+	             "this token is for reading: lanyard web --token NAME --all makes one for all");
 }

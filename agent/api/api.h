@@ -21,8 +21,10 @@ void api_free(struct api *api);
 void api_handle(void *arg, struct control_call *call);
 /* The same for readers: they get the routes with API_READER, and 403 for all others. */
 void api_handle_reader(void *arg, struct control_call *call);
-/* The same for a session of the page: all routes but those with API_SOCKET. */
+/* The same for a session of the page, and a program's token for all: all routes but those with API_SOCKET. */
 void api_handle_web(void *arg, struct control_call *call);
+/* The same for a program's token to read: those with API_READER. */
+void api_handle_web_reader(void *arg, struct control_call *call);
 /* The door for browsers, for the routes that open it; NULL: there is none. It stays the caller's. */
 void api_use_web(struct api *api, struct web *web);
 /* What the settings route tells; it stays the caller's. */

@@ -48,6 +48,11 @@ static void append_json(struct follower *f, uint64_t number, json_t *line)
 	json_decref(line);
 }
 
+static json_t *beginning(const char *text, size_t n)
+{
+	return text != NULL ? json_stringn(text, strnlen(text, n)) : json_null();
+}
+
 static void append_line(struct follower *f, const struct event *event)
 {
 	json_t *line = json_pack("{s:I, s:f, s:s}", "number", (json_int_t)event->number, "time",
@@ -56,6 +61,8 @@ static void append_line(struct follower *f, const struct event *event)
 	event_put(line, "group", api_name(event->group));
 	event_put(line, "path", api_name(event->path));
 	event_put(line, "peer", api_message(event->peer));
+	event_put(line, "name", api_name(event->name));
+	event_put(line, "short_id", beginning(event->peer, event->id_shown));
 	event_put(line, "reason", api_message(event->reason));
 	append_json(f, event->number, line);
 }

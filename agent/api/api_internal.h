@@ -25,6 +25,8 @@ struct api {
 	const struct config *config;   /* lanyardd's; NULL: nothing is told of it */
 	bool key_busy;                 /* api_key.c: a worker has a key file in hand */
 	bool kept_busy;                /* api_kept.c: a worker lists what is kept */
+	bool doctor_busy;              /* api_doctor.c: a worker looks */
+	int uploads;                   /* api_upload.c: under way */
 };
 
 #endif

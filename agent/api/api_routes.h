@@ -21,12 +21,17 @@ enum api_rights { API_SOCKET, API_OWNER, API_READER };
 	ROW(GET, "/v1/downloads", api_downloads, OWNER, "what is being downloaded, and what has just been")  \
 	ROW(GET, "/v1/events", api_events, OWNER, "what happened, and what happens, as lines")               \
 	ROW(GET, "/v1/settings", api_settings, OWNER, "what is set, and where")                              \
+	ROW(GET, "/v1/doctor", api_doctor, OWNER, "what is wrong on this machine, and what to do")           \
 	ROW(GET, "/v1/openapi.json", api_openapi, READER, "this API for programs")                           \
 	ROW(GET, "/metrics", api_metrics, READER, "the state of the agent for Prometheus")                   \
 	ROW(GET, "/v1/stream", api_stream, OWNER, "what happens, as server-sent events")                     \
 	ROW(POST, "/v1/web/link", api_web_link, SOCKET, "a link that begins a session of the page")          \
 	ROW(POST, "/v1/web/await", api_web_await, SOCKET, "answers when a link is not good any more")        \
 	ROW(POST, "/v1/web/revoke", api_web_revoke, SOCKET, "end all sessions of the page")                  \
+	ROW(POST, "/v1/web/password", api_web_password, SOCKET, "set the password of the page")              \
+	ROW(GET, "/v1/web/tokens", api_web_tokens, SOCKET, "the tokens of programs")                         \
+	ROW(POST, "/v1/web/token", api_web_token, SOCKET, "make a token for a program")                      \
+	ROW(POST, "/v1/web/token/revoke", api_web_token_revoke, SOCKET, "take a token back")                 \
 	ROW(GET, "/v1/wait", api_wait, OWNER, "answers when all groups are in sync")                         \
 	ROW(GET, "/v1/groups", api_groups, OWNER, "the groups of this agent, and those seen on the network") \
 	ROW(POST, "/v1/groups", api_create, OWNER, "create a group")                                         \
@@ -43,6 +48,8 @@ enum api_rights { API_SOCKET, API_OWNER, API_READER };
 	ROW(GET, "/v1/groups/*/members", api_members, OWNER, "who belongs to the group")                     \
 	ROW(GET, "/v1/groups/*/files", api_files, OWNER, "the group's files, and who has them")              \
 	ROW(GET, "/v1/groups/*/content", api_content, OWNER, "a file of the group, wherever it is")          \
+	ROW(GET, "/v1/groups/*/upload", api_upload_check, OWNER, "whether an upload could come")             \
+	ROW(POST, "/v1/groups/*/upload", api_upload, OWNER, "put a file into the share")                     \
 	ROW(GET, "/v1/groups/*/pieces", api_pieces, OWNER, "the blocks of a download")                       \
 	ROW(GET, "/v1/groups/*/choices", api_choices, OWNER, "what this agent keeps of the group")           \
 	ROW(POST, "/v1/groups/*/mode", api_mode, OWNER, "keep everything, or what is chosen")                \

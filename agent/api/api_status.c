@@ -3,11 +3,14 @@
 #include "agent/api/api_ask.h"
 #include "agent/api/api_request.h"
 #include "agent/api/api_routes.h"
+#include "agent/api/api_status.h"
+#include "agent/api/web.h"
 #include "agent/api/api_waiter.h"
 #include "agent/engine/engine_choices.h"
 #include "agent/engine/engine_status.h"
 #include "base/clock.h"
 #include "base/fs_kernel.h"
+#include "base/mem.h"
 #include "sync/fetch/fetch.h"
 #include "sync/peer/peers.h"
 
@@ -193,7 +196,10 @@ static bool status_group(void *arg, struct engine *e)
 	json_object_set_new(group, "public_id", json_string(tag));
 	json_object_set_new(group, "last_in_sync",
 	                    s.last_in_sync_s >= 0 ? json_integer((json_int_t)s.last_in_sync_s) : json_null());
+	json_object_set_new(group, "stuck", json_boolean(engine_stuck(e) != NULL));
 	json_object_set_new(group, "here", json_integer((json_int_t)s.here));
+	json_object_set_new(group, "rate_in", json_integer((json_int_t)s.rates.in));
+	json_object_set_new(group, "rate_out", json_integer((json_int_t)s.rates.out));
 	if (s.scans)
 		json_object_set_new(group, "scan", scan_progress(&s));
 	json_object_set_new(group, "ignored", json_integer((json_int_t)s.ignored));
@@ -229,24 +235,27 @@ static json_t *kernel_lacks(void)
 	return lacks;
 }
 
-static void reply_status(struct api *api, struct control_call *call)
+static json_t *status_document(struct api *api)
 {
 	const char *problem = NULL;
 	const char *discovery = agent_discovery(api->agent, &problem);
 	json_t *groups = json_array();
 
 	agent_engines(api->agent, status_group, groups);
-	control_reply(call, 200,
-	              json_pack("{s:i, s:I, s:I, s:I, s:o, s:o, s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
-	                        "schema", API_SCHEMA, "now", (json_int_t)clock_wall_s(), "started",
-	                        (json_int_t)api->started_s, "uptime",
-	                        (json_int_t)((loop_now_ms(api->loop) - api->started_ms) / 1000), "agent",
-	                        api_agent_id(agent_self(api->agent)), "name", api_message(api->name), "version",
-	                        LANYARD_VERSION, "port", agent_port(api->agent), "listen", api_message(api->listen),
-	                        "discovery", discovery, "discovery_problem", api_message(problem), "groups", groups,
-	                        "copied", api_message(agent_copy(api->agent)), "kernel_lacks", kernel_lacks(), "lost",
-	                        losses(api), "asked", api_ask_list(api)));
+	return json_pack("{s:i, s:I, s:I, s:I, s:o, s:o, s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	                 "schema", API_SCHEMA, "now", (json_int_t)clock_wall_s(), "started", (json_int_t)api->started_s,
+	                 "uptime", (json_int_t)((loop_now_ms(api->loop) - api->started_ms) / 1000), "agent",
+	                 api_agent_id(agent_self(api->agent)), "name", api_message(api->name), "version",
+	                 LANYARD_VERSION, "port", agent_port(api->agent), "listen", api_message(api->listen),
+	                 "discovery", discovery, "discovery_problem", api_message(problem), "groups", groups, "copied",
+	                 api_message(agent_copy(api->agent)), "kernel_lacks", kernel_lacks(), "lost", losses(api),
+	                 "asked", api_ask_list(api), "web", web_describe(api->web));
 }
+
+/* What waits for the shares to be checked. */
+struct status_wait {
+	api_status_fn *fn;
+};
 
 static bool begin_probe(void *arg, struct engine *e)
 {
@@ -268,25 +277,37 @@ static bool check_status(struct api *api, struct control_call *call, void *state
 {
 	bool all = true;
 
-	(void)state;
 	(void)again;
 	agent_engines(api->agent, has_probed, &all);
 	if (all)
-		reply_status(api, call);
+		((struct status_wait *)state)->fn(api, call, status_document(api));
 	return all;
 }
 
 /* A disk is slow or does not answer: report what is known. */
 static void status_expired(struct api *api, struct control_call *call, void *state)
 {
-	(void)state;
-	reply_status(api, call);
+	((struct status_wait *)state)->fn(api, call, status_document(api));
+}
+
+void api_status_probed(struct api *api, struct control_call *call, api_status_fn *fn)
+{
+	struct status_wait *w = MEM_NEW(struct status_wait);
+
+	w->fn = fn;
+	agent_engines(api->agent, begin_probe, NULL);
+	api_wait_until(api, call, PROBE_S, check_status, status_expired, w);
+}
+
+static void reply_status(struct api *api, struct control_call *call, json_t *status)
+{
+	(void)api;
+	control_reply(call, 200, status);
 }
 
 void api_status(struct api *api, struct control_call *call)
 {
-	agent_engines(api->agent, begin_probe, NULL);
-	api_wait_until(api, call, PROBE_S, check_status, status_expired, NULL);
+	api_status_probed(api, call, reply_status);
 }
 
 /* --- peers --- */
@@ -350,6 +371,7 @@ void api_peers(struct api *api, struct control_call *call)
 struct download_list {
 	struct engine *engine;
 	json_t *array;
+	json_t *complete; /* those that are; after all that are active, whatever their group */
 };
 
 static bool downloads_add(void *arg, const struct fetch_download *d)
@@ -360,7 +382,7 @@ static bool downloads_add(void *arg, const struct fetch_download *d)
 
 	if (!d->complete && d->rate > 0)
 		eta = json_integer((d->size - d->done + d->rate - 1) / d->rate);
-	json_array_append_new(list->array,
+	json_array_append_new(d->complete ? list->complete : list->array,
 	                      json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "state",
 	                                d->complete ? "C" : "D", "group", api_name(engine_name(list->engine)), "path",
 	                                api_name(d->path), "done", (json_int_t)d->done, "percent", (json_int_t)percent,
@@ -371,10 +393,11 @@ static bool downloads_add(void *arg, const struct fetch_download *d)
 
 static bool downloads_of_engine(void *arg, struct engine *e)
 {
-	struct download_list list = { .engine = e, .array = arg };
+	struct download_list *list = arg;
 
+	list->engine = e;
 	if (engine_fetch(e) != NULL)
-		fetch_downloads(engine_fetch(e), downloads_add, &list);
+		fetch_downloads(engine_fetch(e), downloads_add, list);
 	return true;
 }
 
@@ -391,20 +414,24 @@ static bool history_add(void *arg, const struct engine_past *p)
 
 static bool history_of_engine(void *arg, struct engine *e)
 {
-	struct download_list list = { .engine = e, .array = arg };
+	struct download_list *list = arg;
 
-	engine_history(e, history_add, &list);
+	list->engine = e;
+	engine_history(e, history_add, list);
 	return true;
 }
 
 void api_downloads(struct api *api, struct control_call *call)
 {
+	struct download_list list = { 0 };
 	int64_t history = 0;
-	json_t *array;
 
 	if (api_query_number(call, "history", 0, 1, &history) < 0)
 		return;
-	array = json_array();
-	agent_engines(api->agent, history != 0 ? history_of_engine : downloads_of_engine, array);
-	control_reply(call, 200, json_pack("{s:o}", "downloads", array));
+	list.array = json_array();
+	list.complete = json_array();
+	agent_engines(api->agent, history != 0 ? history_of_engine : downloads_of_engine, &list);
+	json_array_extend(list.array, list.complete);
+	json_decref(list.complete);
+	control_reply(call, 200, json_pack("{s:o}", "downloads", list.array));
 }

@@ -143,16 +143,19 @@ static uint16_t port_of(int fd)
 	return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
-static int listen_at_address(struct control_listen *l, const struct door_address *a)
+static int listen_at_address(struct control_listen *l, const struct door_address *a, bool others)
 {
 	struct sockaddr_storage address;
 	socklen_t len = system_address(a, &address);
-	int on = 1;
+	int on = 1, alone = !others;
 
 	l->fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (l->fd < 0 || setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
 		return -1;
-	if (a->kind == DOOR_IPV6 && setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
+	if (a->kind == DOOR_IPV6 && setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &alone, sizeof(alone)) < 0)
+		return -1;
+	/* An address may come after us, when the machine starts. */
+	if (others && setsockopt(l->fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) < 0)
 		return -1;
 	if (bind(l->fd, (struct sockaddr *)&address, len) < 0 || listen(l->fd, BACKLOG) < 0)
 		return -1;
@@ -160,7 +163,7 @@ static int listen_at_address(struct control_listen *l, const struct door_address
 	return 0;
 }
 
-int control_listen_at(struct control_listen *l, const char *at, char **why)
+int control_listen_at(struct control_listen *l, const char *at, bool others, char **why)
 {
 	struct door_address address;
 
@@ -171,7 +174,7 @@ int control_listen_at(struct control_listen *l, const char *at, char **why)
 		return failed(l, why);
 	if (address.kind == DOOR_PATH)
 		return listen_at_path(l, at, why);
-	if (listen_at_address(l, &address) < 0)
+	if (listen_at_address(l, &address, others) < 0)
 		return failed(l, why);
 	/* Port 0 is another one now. */
 	free(l->where);

@@ -3,6 +3,7 @@
 #ifndef LANYARD_AGENT_CONTROL_LISTEN_H
 #define LANYARD_AGENT_CONTROL_LISTEN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -26,8 +27,9 @@ struct control_listen {
 int control_listen_in(struct control_listen *l, int dirfd, const char *folder, const char *name, mode_t mode,
                       char **why);
 /* At "ADDR:PORT" (ADDR: an IPv4 address, or an IPv6 address in brackets; port 0: any free one) or at an absolute path: a
- * socket with mode 0666 there, which replaces one that nobody listens on. -1 with *why. */
-int control_listen_at(struct control_listen *l, const char *at, char **why);
+ * socket with mode 0666 there, which replaces one that nobody listens on. others: for other machines, so that [::] is
+ * all of IPv4 as well, and an address need not be there yet. -1 with *why. */
+int control_listen_at(struct control_listen *l, const char *at, bool others, char **why);
 /* Closes the descriptor if it is there, removes the socket. A closed one is fine. */
 void control_listen_end(struct control_listen *l);
 

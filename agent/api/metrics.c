@@ -123,7 +123,7 @@ static void of_members(struct metrics_text *t, const char *name, const char *hel
 
 static void write_agent(struct metrics_text *t)
 {
-	static const char *const reasons[METRICS_REFUSED] = { "handshake", "stranger", "member" };
+	static const char *const reasons[AGENT_REFUSED] = { "handshake", "stranger", "member" };
 
 	family(t, INFO, "lanyard_build", "The program.");
 	put(t, "lanyard_build_info{version=\"");
@@ -132,7 +132,7 @@ static void write_agent(struct metrics_text *t)
 	family(t, GAUGE, "lanyard_uptime_seconds", "Since the agent was started.");
 	put(t, "lanyard_uptime_seconds %" PRId64 "\n", t->m->uptime_s);
 	family(t, COUNTER, "lanyard_refused_connections", "Connections that this agent refused.");
-	for (int i = 0; i < METRICS_REFUSED; i++)
+	for (int i = 0; i < AGENT_REFUSED; i++)
 		put(t, "lanyard_refused_connections_total{reason=\"%s\"} %" PRIu64 "\n", reasons[i], t->m->refused[i]);
 }
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/agent.h"
 #include "base/bytes.h"
 #include "base/loop.h"
 
@@ -20,12 +21,6 @@ enum metrics_problem {
 	METRICS_PROBLEM_UNSHAREABLE, /* something here is not shared: its kind, its name, it keeps changing */
 	METRICS_PROBLEM_ANNOUNCED,   /* a member announces more than is accepted */
 	METRICS_PROBLEMS
-};
-enum metrics_refused {
-	METRICS_REFUSED_HANDSHAKE, /* it showed no key */
-	METRICS_REFUSED_STRANGER,  /* it is in none of our groups */
-	METRICS_REFUSED_MEMBER,    /* it is a member, and something else was wrong */
-	METRICS_REFUSED
 };
 
 /* Of a group. Unknown numbers are -1. */
@@ -64,7 +59,7 @@ struct metrics {
 	const char *version;
 	int64_t started_s; /* wall clock */
 	int64_t uptime_s;
-	uint64_t refused[METRICS_REFUSED];
+	uint64_t refused[AGENT_REFUSED];
 	struct loop_delays delays;
 	double cpu_s;
 	int64_t rss_bytes, fds, fds_max; /* of the process */

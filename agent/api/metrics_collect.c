@@ -190,8 +190,8 @@ void metrics_collect(struct api *api, struct metrics *m)
 		.delays = *loop_delays(api->loop),
 		.groups = mem_calloc(METRICS_GROUPS_MAX, sizeof(struct metrics_group)),
 	};
-	for (int i = 0; i < METRICS_REFUSED; i++)
-		m->refused[i] = agent_refused_count(api->agent, (enum agent_refused)i);
+	for (enum agent_refused i = 0; i < AGENT_REFUSED; i++)
+		m->refused[i] = agent_refused_count(api->agent, i);
 	collect_process(m);
 	agent_engines(api->agent, collect_group, &c);
 	peers_each(agent_peers(api->agent), collect_peer, &c);

@@ -35,7 +35,7 @@ struct metrics_door *metrics_door_new(struct loop *loop, struct api *api, const 
 	struct control_listen listen = CONTROL_LISTEN_NONE;
 
 	d->api = api;
-	if (control_listen_at(&listen, at, why) == 0) {
+	if (control_listen_at(&listen, at, false, why) == 0) {
 		d->place.port = listen.port;
 		d->control = control_new(loop, &(struct control_door){ .listen = &listen }, handle_scrape, d, why);
 	}

@@ -10,6 +10,7 @@ struct web_file {
 	const unsigned char *p, *end;
 };
 extern const struct web_file web_files[];
+extern const struct web_file web_api_description; /* agent/api/openapi.json */
 
 enum { WEB_ETAG_MAX = 20 };
 struct web_asset {

@@ -39,6 +39,15 @@ static bool is_ip_literal(const char *name)
 	return inet_pton(AF_INET6, bare, ip) == 1;
 }
 
+static bool is_host_among(const struct settings_list *names, const char *name)
+{
+	for (size_t i = 0; names != NULL && i < names->n; i++) {
+		if (strcasecmp(names->v[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool web_host_ok(const struct web_place *place, const char *host)
 {
 	char name[HOST_NAME_MAX_LENGTH + 1];
@@ -46,13 +55,12 @@ bool web_host_ok(const struct web_place *place, const char *host)
 
 	if (host == NULL || split_host(host, name, &port) < 0)
 		return false;
-	for (size_t i = 0; place->names != NULL && i < place->names->n; i++) {
-		if (strcasecmp(place->names->v[i], name) == 0)
-			return true;
-	}
+	if (is_host_among(place->names, name))
+		return true;
 	if (port < 0)
 		port = place->tls ? HTTPS_PORT : HTTP_PORT;
-	return (place->port == 0 || port == place->port) && (strcasecmp(name, "localhost") == 0 || is_ip_literal(name));
+	return (place->port == 0 || port == place->port) &&
+	       (strcasecmp(name, "localhost") == 0 || is_ip_literal(name) || is_host_among(place->own, name));
 }
 
 bool web_origin_ok(const struct web_place *place, const char *host, const char *origin, bool is_change)

@@ -7,7 +7,6 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "base/sha256.h"
 
 enum { SECRET_LEN = 32 };
 
@@ -19,12 +18,13 @@ struct login_link {
 struct web_session {
 	uint8_t cookie[SHA256_SIZE], token[SHA256_SIZE]; /* hashes */
 	int64_t since_s, used_s;
-	bool is_open;
+	uint64_t number; /* 0: none; it is not open */
 };
 
 struct web_sessions {
 	struct login_link links[WEB_LINKS_MAX];
 	struct web_session sessions[WEB_SESSIONS_MAX];
+	uint64_t last_number;
 };
 
 struct web_sessions *web_sessions_new(void)
@@ -49,16 +49,6 @@ static int secret_new(char text[WEB_SECRET_TEXT], uint8_t hash[SHA256_SIZE])
 	explicit_bzero(secret, sizeof(secret));
 	sha256(hash, text, strlen(text));
 	return 0;
-}
-
-/* Takes the same time wherever the two differ. */
-static bool same_hash(const uint8_t a[SHA256_SIZE], const uint8_t b[SHA256_SIZE])
-{
-	volatile uint8_t differ = 0;
-
-	for (size_t i = 0; i < SHA256_SIZE; i++)
-		differ |= a[i] ^ b[i];
-	return differ == 0;
 }
 
 /* -1: it cannot be a secret of ours. */
@@ -86,29 +76,32 @@ int web_sessions_link(struct web_sessions *s, int64_t now_s, char link[WEB_SECRE
 	return 0;
 }
 
-/* Its place, or WEB_LINKS_MAX. */
-static size_t find_link(const struct web_sessions *s, int64_t now_s, const char *link)
+int web_sessions_mark(struct web_link_mark *mark, const char *link)
 {
-	uint8_t hash[SHA256_SIZE];
+	return hash_given(mark->hash, link);
+}
+
+/* Its place, or WEB_LINKS_MAX. */
+static size_t find_link(const struct web_sessions *s, int64_t now_s, const struct web_link_mark *mark)
+{
 	size_t found = WEB_LINKS_MAX;
 
-	if (hash_given(hash, link) < 0)
-		return WEB_LINKS_MAX;
 	for (size_t i = 0; i < WEB_LINKS_MAX; i++) {
-		if (now_s < s->links[i].until_s && same_hash(hash, s->links[i].hash))
+		if (now_s < s->links[i].until_s && sha256_same(mark->hash, s->links[i].hash))
 			found = i;
 	}
 	return found;
 }
 
-bool web_sessions_waits(const struct web_sessions *s, int64_t now_s, const char *link)
+bool web_sessions_waits(const struct web_sessions *s, int64_t now_s, const struct web_link_mark *mark)
 {
-	return find_link(s, now_s, link) < WEB_LINKS_MAX;
+	return find_link(s, now_s, mark) < WEB_LINKS_MAX;
 }
 
 static int use_link(struct web_sessions *s, int64_t now_s, const char *link)
 {
-	size_t i = find_link(s, now_s, link);
+	struct web_link_mark mark;
+	size_t i = web_sessions_mark(&mark, link) == 0 ? find_link(s, now_s, &mark) : WEB_LINKS_MAX;
 
 	if (i == WEB_LINKS_MAX)
 		return -1;
@@ -120,7 +113,7 @@ static int use_link(struct web_sessions *s, int64_t now_s, const char *link)
 
 static bool session_over(const struct web_session *one, int64_t now_s)
 {
-	return !one->is_open || now_s >= one->since_s + WEB_SESSION_S || now_s >= one->used_s + WEB_SESSION_IDLE_S;
+	return one->number == 0 || now_s >= one->since_s + WEB_SESSION_S || now_s >= one->used_s + WEB_SESSION_IDLE_S;
 }
 
 /* A free place, else that of the session that was not used for longest. */
@@ -137,40 +130,64 @@ static struct web_session *session_place(struct web_sessions *s, int64_t now_s)
 	return place;
 }
 
-int web_sessions_enter(struct web_sessions *s, int64_t now_s, const char *link, char cookie[WEB_SECRET_TEXT],
-                       char token[WEB_SECRET_TEXT])
+int web_sessions_begin(struct web_sessions *s, int64_t now_s, char cookie[WEB_SECRET_TEXT], char token[WEB_SECRET_TEXT])
 {
-	struct web_session *one;
+	struct web_session *one = session_place(s, now_s);
 
-	if (use_link(s, now_s, link) < 0)
-		return -1;
-	one = session_place(s, now_s);
 	*one = (struct web_session){ .since_s = now_s, .used_s = now_s };
 	if (secret_new(cookie, one->cookie) < 0 || secret_new(token, one->token) < 0)
 		return -1;
-	one->is_open = true;
+	one->number = ++s->last_number;
 	return 0;
+}
+
+int web_sessions_enter(struct web_sessions *s, int64_t now_s, const char *link, char cookie[WEB_SECRET_TEXT],
+                       char token[WEB_SECRET_TEXT])
+{
+	return use_link(s, now_s, link) == 0 ? web_sessions_begin(s, now_s, cookie, token) : -1;
+}
+
+/* Its place, or WEB_SESSIONS_MAX. */
+static size_t find_session(const struct web_sessions *s, int64_t now_s, const char *cookie)
+{
+	size_t found = WEB_SESSIONS_MAX;
+	uint8_t hash[SHA256_SIZE];
+
+	if (hash_given(hash, cookie) < 0)
+		return found;
+	for (size_t i = 0; i < WEB_SESSIONS_MAX; i++) {
+		if (!session_over(&s->sessions[i], now_s) && sha256_same(hash, s->sessions[i].cookie))
+			found = i;
+	}
+	return found;
+}
+
+uint64_t web_sessions_number(const struct web_sessions *s, int64_t now_s, const char *cookie)
+{
+	size_t i = find_session(s, now_s, cookie);
+
+	return i < WEB_SESSIONS_MAX ? s->sessions[i].number : 0;
 }
 
 enum web_verdict web_sessions_check(struct web_sessions *s, int64_t now_s, const char *cookie, const char *token)
 {
-	uint8_t cookie_hash[SHA256_SIZE], token_hash[SHA256_SIZE];
-	struct web_session *mine = NULL;
+	size_t i = find_session(s, now_s, cookie);
+	uint8_t hash[SHA256_SIZE];
 
-	if (hash_given(cookie_hash, cookie) < 0)
+	if (i == WEB_SESSIONS_MAX)
 		return WEB_NOBODY;
-	for (size_t i = 0; i < WEB_SESSIONS_MAX; i++) {
-		struct web_session *one = &s->sessions[i];
-
-		if (!session_over(one, now_s) && same_hash(cookie_hash, one->cookie))
-			mine = one;
-	}
-	if (mine == NULL)
-		return WEB_NOBODY;
-	if (hash_given(token_hash, token) < 0 || !same_hash(token_hash, mine->token))
+	if (hash_given(hash, token) < 0 || !sha256_same(hash, s->sessions[i].token))
 		return WEB_COOKIE;
-	mine->used_s = now_s;
+	s->sessions[i].used_s = now_s;
 	return WEB_BOTH;
+}
+
+void web_sessions_end(struct web_sessions *s, uint64_t number)
+{
+	for (size_t i = 0; i < WEB_SESSIONS_MAX; i++) {
+		if (s->sessions[i].number == number)
+			s->sessions[i] = (struct web_session){ 0 };
+	}
 }
 
 size_t web_sessions_revoke(struct web_sessions *s, int64_t now_s)
@@ -179,6 +196,6 @@ size_t web_sessions_revoke(struct web_sessions *s, int64_t now_s)
 
 	for (size_t i = 0; i < WEB_SESSIONS_MAX; i++)
 		n += !session_over(&s->sessions[i], now_s);
-	*s = (struct web_sessions){ 0 };
+	*s = (struct web_sessions){ .last_number = s->last_number };
 	return n;
 }

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +17,12 @@
 #include "base/mem.h"
 
 extern char **environ;
+
+enum {
+	LINK_S = 300, /* for which a link is good, at most */
+	ASK_AGAIN_S = 3,
+	DESCRIPTORS_TRIED = 1024,
+};
 
 static const char page[] =
 	"<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
@@ -73,23 +81,39 @@ static bool run_opener(char *path)
 	return status == 0;
 }
 
-/* Nothing of it holds up whoever called the command: no session, no terminal, no pipe. */
+/* A call that old kernels, and filters, do not have. */
+static void close_from(unsigned int first)
+{
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, first, ~0U, 0) == 0)
+		return;
+#endif
+	for (int fd = (int)first; fd < DESCRIPTORS_TRIED; fd++)
+		close(fd);
+}
+
+/* Nothing of it holds up whoever called the command: no session, no terminal, no pipe, no lock on a descriptor that was
+ * inherited. */
 static void leave_caller(struct cli *cli)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int null;
 
+	/* The connection is the caller's. */
+	http_free(cli->http);
+	cli->http = NULL;
+	close_from(STDERR_FILENO + 1);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	(void)setsid();
 	(void)!chdir("/");
 	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
 		(void)dup2(null, fd);
-	/* The connection is the caller's. */
-	http_free(cli->http);
-	cli->http = NULL;
 }
 
 /* A process of its own stays for as long as the link is good: a browser may be slow to start, and has to find the file
- * until it has used the link. The agent answers then, or when the link has expired, or it ends. */
-static void remove_when_used(struct cli *cli, const char *path, const char *link)
+ * until it has used the link. The agent answers then, or when the link has expired, or it ends. An agent that does not
+ * want to be asked (too many calls wait already) has not said that the link is over. It begins before the browser is
+ * started, since xdg-open may be the browser itself, and end by a Ctrl-C. -1: there is none. */
+static pid_t remove_when_used(struct cli *cli, const char *path, const char *link)
 {
 	json_t *document = NULL;
 	pid_t pid = fork();
@@ -97,28 +121,42 @@ static void remove_when_used(struct cli *cli, const char *path, const char *link
 	if (pid != 0) {
 		if (pid < 0)
 			cli_error("remove %s when the page is open: %s", path, strerror(errno));
-		return;
+		return pid;
 	}
 	leave_caller(cli);
-	(void)http_post(cli, "/web/await", json_pack("{s:s}", "link", link), &document);
+	for (unsigned int s = 0; s < LINK_S; s += ASK_AGAIN_S) {
+		if (http_post(cli, "/web/await", json_pack("{s:s}", "link", link), &document) != CLI_REFUSED)
+			break;
+		(void)sleep(ASK_AGAIN_S);
+	}
 	(void)unlink(path);
 	_exit(0);
+}
+
+/* The browser never came to be, so the link is printed, and the file goes now. */
+static void remove_now(const char *path, pid_t remover)
+{
+	(void)unlink(path);
+	if (remover > 0 && kill(remover, SIGTERM) == 0)
+		(void)waitpid(remover, NULL, 0);
 }
 
 bool browser_open(struct cli *cli, const char *url)
 {
 	const char *link = strstr(url, "link=");
-	char *path;
+	pid_t remover;
 	bool opened;
+	char *path;
 
 	if (link == NULL || geteuid() == 0 || (!has_variable("DISPLAY") && !has_variable("WAYLAND_DISPLAY")))
 		return false;
 	path = write_page(cli, url);
-	opened = path != NULL && run_opener(path);
-	if (opened)
-		remove_when_used(cli, path, link + strlen("link="));
-	else if (path != NULL)
-		(void)unlink(path);
+	if (path == NULL)
+		return false;
+	remover = remove_when_used(cli, path, link + strlen("link="));
+	opened = run_opener(path);
+	if (!opened)
+		remove_now(path, remover);
 	free(path);
 	return opened;
 }

@@ -70,21 +70,9 @@ int cli_args(struct cli *cli, struct args_option *own, int min, int max, int arg
 	return words < min || words > max ? -1 : words;
 }
 
-char *cli_text(const json_t *document, const char *key)
+struct table cli_table(const struct cli *cli, size_t n, const char *const *heads)
 {
-	const char *text = json_string_value(json_object_get(document, key));
-
-	return escape_terminal(text != NULL ? text : "");
-}
-
-int64_t cli_number(const json_t *document, const char *key)
-{
-	return json_integer_value(json_object_get(document, key));
-}
-
-bool cli_flag(const json_t *document, const char *key)
-{
-	return json_is_true(json_object_get(document, key));
+	return (struct table){ .columns = n, .head = cli->terminal ? heads : NULL };
 }
 
 void cli_print_json(const json_t *document)

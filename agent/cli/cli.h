@@ -7,7 +7,9 @@
 #include <stdbool.h>
 
 #include "agent/cli/commands.h"
+#include "agent/format.h"
 #include "agent/config/args.h"
+#include "agent/document.h"
 
 enum cli_exit { CLI_DONE, CLI_REFUSED, CLI_USAGE, CLI_NO_AGENT };
 
@@ -42,10 +44,9 @@ int cli_usage(struct cli *cli, const char *fmt, ...) __attribute__((format(print
 /* "lanyard: ..." on stderr, made safe for terminals. */
 void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* A string in a document, made safe for terminals; "" if it is missing or not a string. Fresh. */
-char *cli_text(const json_t *document, const char *key);
-int64_t cli_number(const json_t *document, const char *key);
-bool cli_flag(const json_t *document, const char *key);
+/* A table of n columns, with these heads on a terminal. Elsewhere it has none, since what reads it there counts
+ * lines. */
+struct table cli_table(const struct cli *cli, size_t n, const char *const *heads);
 /* One line of JSON on stdout. */
 void cli_print_json(const json_t *document);
 /* An SGR code around text when stdout takes colours; "" otherwise. */

@@ -8,7 +8,7 @@
 
 #include "agent/cli/cmd_copy.h"
 #include "agent/cli/copy_missing.h"
-#include "agent/cli/format.h"
+#include "agent/format.h"
 #include "agent/cli/http.h"
 #include "agent/escape.h"
 #include "base/mem.h"
@@ -52,15 +52,15 @@ static int show_mode(struct cli *cli, const char *group)
 		json_decref(document);
 		return CLI_DONE;
 	}
-	char *mode = cli_text(document, "mode");
+	char *mode = document_text(document, "mode");
 
 	puts(mode);
 	free(mode);
 	list = json_object_get(document, "rules");
 	json_array_foreach(list, i, entry) {
-		char *pattern = cli_text(entry, "pattern");
+		char *pattern = document_text(entry, "pattern");
 
-		(void)printf("%s %s\n", cli_flag(entry, "get") ? "+" : "-", pattern[0] != '\0' ? pattern : ".");
+		(void)printf("%s %s\n", document_flag(entry, "get") ? "+" : "-", pattern[0] != '\0' ? pattern : ".");
 		free(pattern);
 	}
 	list = json_object_get(document, "unshared");
@@ -108,7 +108,7 @@ static void complain_all_missing(const json_t *state)
 	json_t *missing = json_object_get(state, "missing"), *entry;
 	size_t i;
 
-	if (!cli_flag(state, "source"))
+	if (!document_flag(state, "source"))
 		cli_error("nobody who has it is connected:");
 	json_array_foreach(missing, i, entry)
 		copy_missing_print(entry);
@@ -126,8 +126,8 @@ static bool complain_why(const json_t *state)
 
 		if (!json_is_string(json_object_get(entry, "reason")))
 			continue;
-		path = cli_text(entry, "path");
-		reason = cli_text(entry, "reason");
+		path = document_text(entry, "path");
+		reason = document_text(entry, "reason");
 		cli_error("%s: waits: %s", path, reason);
 		free(path);
 		free(reason);
@@ -159,8 +159,8 @@ static int await_files(struct cli *cli, const char *group, const json_t *paths, 
 		                     json_pack("{s:O, s:I}", "paths", paths, "timeout", (json_int_t)left), &state);
 		if (rc != CLI_DONE)
 			return rc;
-		here = cli_flag(state, "here");
-		source = cli_flag(state, "source");
+		here = document_flag(state, "here");
+		source = document_flag(state, "source");
 		left = timeout < 0 ? ROUND_S : timeout - (now_s() - begin);
 		if (!here && ((!source && !told) || (left <= 0 && !told))) {
 			complain_all_missing(state);
@@ -231,14 +231,14 @@ static int print_dropped(const json_t *document)
 	size_t i;
 
 	json_array_foreach(refused, i, entry) {
-		char *path = cli_text(entry, "path"), *reason = cli_text(entry, "reason");
+		char *path = document_text(entry, "path"), *reason = document_text(entry, "reason");
 
 		cli_error("%s: %s", path, reason);
 		free(path);
 		free(reason);
 	}
-	(void)printf("%s dropped\n", format_count(files, cli_number(document, "dropped"), "file", "files"));
-	return cli_number(document, "refused_count") > 0 ? CLI_REFUSED : CLI_DONE;
+	(void)printf("%s dropped\n", format_count(files, document_number(document, "dropped"), "file", "files"));
+	return document_number(document, "refused_count") > 0 ? CLI_REFUSED : CLI_DONE;
 }
 
 int cmd_drop(struct cli *cli, int argc, char **argv)
@@ -257,7 +257,7 @@ int cmd_drop(struct cli *cli, int argc, char **argv)
 		return rc;
 	if (cli->json) {
 		cli_print_json(document);
-		rc = cli_number(document, "refused_count") > 0 ? CLI_REFUSED : CLI_DONE;
+		rc = document_number(document, "refused_count") > 0 ? CLI_REFUSED : CLI_DONE;
 	} else {
 		rc = print_dropped(document);
 	}
@@ -305,7 +305,7 @@ int cmd_revert(struct cli *cli, int argc, char **argv)
 		cli_print_json(document);
 	else
 		(void)printf("%s as the group has it again; what was changed here is among the versions\n",
-		             format_count(files, cli_number(document, "reverted"), "file is", "files are"));
+		             format_count(files, document_number(document, "reverted"), "file is", "files are"));
 	json_decref(document);
 	return CLI_DONE;
 }

@@ -5,27 +5,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/cli/format.h"
+#include "agent/format.h"
 #include "agent/cli/http.h"
 #include "base/mem.h"
 
 static void print_side(const json_t *side)
 {
-	char *path = cli_text(side, "path");
+	char *path = document_text(side, "path");
 	char size[FORMAT_MAX];
 	char when[FORMAT_MAX];
 
-	(void)printf("    %-6s  %7s  modified %s  %s\n", cli_flag(side, "mine") ? "mine" : "theirs",
-	             format_bytes(size, cli_number(side, "size")), format_time(when, cli_number(side, "modified")),
-	             path);
+	(void)printf("    %-6s  %7s  modified %s  %s\n", document_flag(side, "mine") ? "mine" : "theirs",
+	             format_bytes(size, document_number(side, "size")),
+	             format_time(when, document_number(side, "modified")), path);
 	free(path);
 }
 
 static void print_conflict(const json_t *conflict)
 {
 	json_t *sides = json_object_get(conflict, "sides");
-	char *group = cli_text(conflict, "group");
-	char *path = cli_text(conflict, "path");
+	char *group = document_text(conflict, "group");
+	char *path = document_text(conflict, "path");
 
 	(void)printf("[%s] %s\n", group, path);
 	for (size_t i = 0; i < json_array_size(sides); i++)
@@ -77,12 +77,13 @@ int cmd_resolve(struct cli *cli, int argc, char **argv)
 	rc = http_group_post(cli, argv[0], "/resolve", body, &document);
 	if (rc != CLI_DONE)
 		return rc;
-	path = cli_text(document, "path");
+	path = document_text(document, "path");
 	if (cli->json)
 		cli_print_json(document);
 	else
 		(void)printf("%s: %s resolved\n", path,
-		             format_count(n, cli_number(document, "resolved"), "conflict copy", "conflict copies"));
+		             format_count(n, document_number(document, "resolved"), "conflict copy",
+		                          "conflict copies"));
 	free(path);
 	json_decref(document);
 	return CLI_DONE;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "agent/cli/copy_file.h"
-#include "agent/cli/format.h"
+#include "agent/format.h"
 #include "agent/cli/http.h"
 #include "agent/cli/screen.h"
 #include "agent/escape.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "agent/cli/format.h"
+#include "agent/format.h"
 #include "agent/cli/http.h"
 #include "agent/cli/screen.h"
 #include "base/mem.h"
@@ -24,14 +24,15 @@ static struct download_line download_line_read(const json_t *d)
 {
 	const char *state = json_string_value(json_object_get(d, "state"));
 
-	return (struct download_line){ .group = cli_text(d, "group"),
-		                       .path = cli_text(d, "path"),
-		                       .reason = cli_text(d, "reason"),
+	return (struct download_line){ .group = document_text(d, "group"),
+		                       .path = document_text(d, "path"),
+		                       .reason = document_text(d, "reason"),
 		                       .complete = state != NULL && strcmp(state, "C") == 0,
-		                       .done = cli_number(d, "done"),
-		                       .size = cli_number(d, "size"),
-		                       .rate = cli_number(d, "rate"),
-		                       .eta = json_is_integer(json_object_get(d, "eta")) ? cli_number(d, "eta") : -1 };
+		                       .done = document_number(d, "done"),
+		                       .size = document_number(d, "size"),
+		                       .rate = document_number(d, "rate"),
+		                       .eta = json_is_integer(json_object_get(d, "eta")) ? document_number(d, "eta")
+		                                                                         : -1 };
 }
 
 static void download_line_free(struct download_line *d)
@@ -116,13 +117,13 @@ static int downloads_history(struct cli *cli)
 	if (cli->json)
 		cli_print_json(document);
 	json_array_foreach(json_object_get(document, "downloads"), i, entry) {
-		char *group = cli_text(entry, "group"), *path = cli_text(entry, "path");
+		char *group = document_text(entry, "group"), *path = document_text(entry, "path");
 		char when[FORMAT_MAX], size[FORMAT_MAX];
 
 		if (!cli->json)
 			(void)printf("[C] [%s] %s  %s  %s\n", group, path,
-			             format_bytes(size, cli_number(entry, "size")),
-			             format_time(when, cli_number(entry, "finished")));
+			             format_bytes(size, document_number(entry, "size")),
+			             format_time(when, document_number(entry, "finished")));
 		free(path);
 		free(group);
 	}

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/cli/format.h"
+#include "agent/format.h"
 #include "agent/cli/http.h"
+#include "agent/cli/names.h"
 
 static bool print_raw(void *arg, const char *line, size_t n)
 {
@@ -16,24 +17,34 @@ static bool print_raw(void *arg, const char *line, size_t n)
 	return fflush(stdout) == 0;
 }
 
+static void print_part(const char *text)
+{
+	if (text[0] != '\0')
+		(void)printf("  %s", text);
+}
+
 static bool print_event(void *arg, const char *line, size_t n)
 {
-	static const char *const keys[] = { "group", "path", "peer", "reason" };
 	json_t *event = json_loadb(line, n, 0, NULL);
-	char *kind = cli_text(event, "event");
+	char *kind = document_text(event, "event"), *group = document_text(event, "group"),
+	     *path = document_text(event, "path"), *peer = names_peer(event), *reason = document_text(event, "reason");
+	/* In words it mostly begins with who it is about. */
+	bool says_who = strncmp(reason, peer, strlen(peer)) == 0;
 	char when[FORMAT_MAX];
 
 	(void)arg;
 	(void)printf("%s  %s", format_time(when, (int64_t)json_number_value(json_object_get(event, "time"))), kind);
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		char *text = cli_text(event, keys[i]);
-
-		if (text[0] != '\0')
-			(void)printf(strcmp(keys[i], "group") == 0 ? "  [%s]" : "  %s", text);
-		free(text);
-	}
+	if (group[0] != '\0')
+		(void)printf("  [%s]", group);
+	print_part(path);
+	print_part(says_who ? "" : peer);
+	print_part(reason);
 	(void)putchar('\n');
 	free(kind);
+	free(group);
+	free(path);
+	free(peer);
+	free(reason);
 	json_decref(event);
 	return fflush(stdout) == 0;
 }

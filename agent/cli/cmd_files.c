@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/cli/format.h"
+#include "agent/format.h"
 #include "agent/cli/http.h"
 #include "agent/escape.h"
 #include "base/mem.h"
@@ -32,9 +32,9 @@ enum { HOLDER_SELF, HOLDER_CONNECTED, HOLDER_AWAY };
 
 static int holder_rank(const json_t *m)
 {
-	if (cli_flag(m, "self"))
+	if (document_flag(m, "self"))
 		return HOLDER_SELF;
-	return cli_flag(m, "connected") ? HOLDER_CONNECTED : HOLDER_AWAY;
+	return document_flag(m, "connected") ? HOLDER_CONNECTED : HOLDER_AWAY;
 }
 
 /* "here", "anna", or "bob (2d04h ago)". Fresh. */
@@ -45,11 +45,11 @@ static char *holder_text(const json_t *m)
 
 	if (holder_rank(m) == HOLDER_SELF)
 		return mem_strdup("here");
-	name = cli_text(m, "name");
+	name = document_text(m, "name");
 	if (holder_rank(m) == HOLDER_CONNECTED)
 		return name;
 	text = mem_printf("%s (%s%s)", name,
-	                  seen ? format_duration(ago, (int64_t)time(NULL) - cli_number(m, "last_seen")) : "away",
+	                  seen ? format_duration(ago, (int64_t)time(NULL) - document_number(m, "last_seen")) : "away",
 	                  seen ? " ago" : "");
 	free(name);
 	return text;
@@ -81,11 +81,11 @@ static char *holders_text(const struct file_list *list, const json_t *ids)
 /* What this disk has of it, in one word. */
 static const char *state_text(const json_t *file)
 {
-	if (!cli_flag(file, "shared"))
+	if (!document_flag(file, "shared"))
 		return "own";
-	if (cli_flag(file, "here"))
-		return cli_flag(file, "behind") ? "older" : "here";
-	return cli_flag(file, "wanted") ? "wanted" : "-";
+	if (document_flag(file, "here"))
+		return document_flag(file, "behind") ? "older" : "here";
+	return document_flag(file, "wanted") ? "wanted" : "-";
 }
 
 static bool print_file(void *arg, const char *line, size_t n)
@@ -96,11 +96,11 @@ static bool print_file(void *arg, const char *line, size_t n)
 	if (json_object_get(file, "path") == NULL && list->members == NULL) {
 		list->members = json_incref(members);
 	} else {
-		char *path = cli_text(file, "path"), *kind = cli_text(file, "kind");
+		char *path = document_text(file, "path"), *kind = document_text(file, "kind");
 		char *holders = holders_text(list, members), size[FORMAT_MAX] = "";
 
 		if (strcmp(kind, "file") == 0)
-			format_bytes(size, cli_number(file, "size"));
+			format_bytes(size, document_number(file, "size"));
 		(void)printf("%-7s %7s  %-6s  %s  [%s]\n", kind, size, state_text(file), path, holders);
 		free(holders);
 		free(path);
@@ -137,8 +137,8 @@ int cmd_files(struct cli *cli, int argc, char **argv)
 static void print_verified(const json_t *document)
 {
 	json_t *rotten = json_object_get(document, "rotten");
-	int64_t count = cli_number(document, "rotten_count");
-	bool vault = cli_flag(document, "vault");
+	int64_t count = document_number(document, "rotten_count");
+	bool vault = document_flag(document, "vault");
 	char size[FORMAT_MAX], files[FORMAT_MAX];
 
 	for (size_t i = 0; i < json_array_size(rotten); i++) {
@@ -150,12 +150,12 @@ static void print_verified(const json_t *document)
 	if ((size_t)count > json_array_size(rotten))
 		(void)printf("rotten: ... and %lld more\n", (long long)count - (long long)json_array_size(rotten));
 	(void)printf("read %s, %s; %lld rotten%s\n",
-	             format_count(files, cli_number(document, "files"), vault ? "object" : "file",
+	             format_count(files, document_number(document, "files"), vault ? "object" : "file",
 	                          vault ? "objects" : "files"),
-	             format_bytes(size, cli_number(document, "bytes")), (long long)count,
-	             count > 0 && vault                          ? "; they are asked for again"
-	             : count > 0 && cli_flag(document, "repair") ? "; they are being downloaded again"
-	                                                         : "");
+	             format_bytes(size, document_number(document, "bytes")), (long long)count,
+	             count > 0 && vault                               ? "; they are asked for again"
+	             : count > 0 && document_flag(document, "repair") ? "; they are being downloaded again"
+	                                                              : "");
 }
 
 int cmd_verify(struct cli *cli, int argc, char **argv)
@@ -175,7 +175,7 @@ int cmd_verify(struct cli *cli, int argc, char **argv)
 	else
 		print_verified(document);
 	/* Exit 1 says that rot was found and not repaired. */
-	if (cli_number(document, "rotten_count") > 0 && !repair)
+	if (document_number(document, "rotten_count") > 0 && !repair)
 		rc = CLI_REFUSED;
 	json_decref(document);
 	return rc;

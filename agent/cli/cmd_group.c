@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/cli/format.h"
+#include "agent/format.h"
 #include "agent/cli/http.h"
 #include "agent/escape.h"
 
@@ -32,7 +32,7 @@ static int group_set_paused(struct cli *cli, const char *verb, int argc, char **
 		return CLI_USAGE;
 	rc = http_group_tell(cli, words == 1 ? argv[0] : NULL, verb, NULL, &document);
 	if (document != NULL)
-		say_paused(words == 1 ? argv[0] : "", cli_flag(document, "paused"));
+		say_paused(words == 1 ? argv[0] : "", document_flag(document, "paused"));
 	json_decref(document);
 	return rc;
 }
@@ -57,8 +57,8 @@ int cmd_release(struct cli *cli, int argc, char **argv)
 	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
 		return CLI_USAGE;
 	rc = http_group_tell(cli, argv[0], "/release", NULL, &document);
-	if (document != NULL && cli_number(document, "released") > 0)
-		(void)printf("released %s\n", format_count(n, cli_number(document, "released"),
+	if (document != NULL && document_number(document, "released") > 0)
+		(void)printf("released %s\n", format_count(n, document_number(document, "released"),
 		                                           "deletion or replacement", "deletions and replacements"));
 	else if (document != NULL)
 		puts("nothing is held here");

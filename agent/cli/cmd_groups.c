@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/cli/format.h"
+#include "agent/format.h"
 #include "agent/cli/http.h"
 #include "base/mem.h"
 
@@ -51,7 +51,7 @@ static size_t tag_length(const json_t *all, const json_t *group)
 static char *name_text(const json_t *all, const json_t *group)
 {
 	size_t length = tag_length(all, group);
-	char *name = cli_text(group, "group");
+	char *name = document_text(group, "group");
 	char *text;
 
 	if (length == 0)
@@ -68,12 +68,12 @@ static void print_seen(const json_t *all, const json_t *seen)
 	size_t i;
 
 	json_array_foreach(seen, i, group) {
-		char *owner = cli_text(group, "owner");
+		char *owner = document_text(group, "owner");
 		char members[FORMAT_MAX];
 
 		format_table_row(&table, (char *[]){ name_text(all, group),
 		                                     owner[0] != '\0' ? mem_printf("of %s", owner) : mem_strdup(""),
-		                                     mem_strdup(format_count(members, cli_number(group, "members"),
+		                                     mem_strdup(format_count(members, document_number(group, "members"),
 		                                                             "member", "members")) });
 		free(owner);
 	}
@@ -85,29 +85,31 @@ static void print_seen(const json_t *all, const json_t *seen)
 /* Fresh. */
 static char *role_text(const json_t *group)
 {
-	char *role = cli_text(group, "role");
-	char *text = mem_printf("%s%s", role, cli_flag(group, "sealed") ? ", sealed" : "");
+	char *role = document_text(group, "role");
+	char *text = mem_printf("%s%s", role, document_flag(group, "sealed") ? ", sealed" : "");
 
 	free(role);
 	return text;
 }
 
-static void print_groups(const json_t *document)
+static const char *const group_heads[] = { "GROUP", "ROLE", "STATE", "SHARE" };
+
+static void print_groups(const struct cli *cli, const json_t *document)
 {
 	json_t *here = json_object_get(document, "groups"), *asked = json_object_get(document, "asked");
 	json_t *seen = json_object_get(document, "seen"), *all = json_array(), *group;
-	struct table table = TABLE_INIT(4);
+	struct table table = cli_table(cli, 4, group_heads);
 	size_t i;
 
 	json_array_extend(all, here);
 	json_array_extend(all, asked);
 	json_array_extend(all, seen);
 	json_array_foreach(here, i, group)
-		format_table_row(&table, (char *[]){ name_text(all, group), role_text(group), cli_text(group, "state"),
-		                                     cli_text(group, "share") });
+		format_table_row(&table, (char *[]){ name_text(all, group), role_text(group),
+		                                     document_text(group, "state"), document_text(group, "share") });
 	json_array_foreach(asked, i, group)
-		format_table_row(&table, (char *[]){ name_text(all, group), mem_strdup(""), cli_text(group, "state"),
-		                                     cli_text(group, "share") });
+		format_table_row(&table, (char *[]){ name_text(all, group), mem_strdup(""),
+		                                     document_text(group, "state"), document_text(group, "share") });
 	format_table_print(&table);
 	print_seen(all, seen);
 	json_decref(all);
@@ -127,7 +129,7 @@ int cmd_groups(struct cli *cli, int argc, char **argv)
 	if (cli->json)
 		cli_print_json(document);
 	else
-		print_groups(document);
+		print_groups(cli, document);
 	json_decref(document);
 	return CLI_DONE;
 }

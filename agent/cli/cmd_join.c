@@ -43,8 +43,8 @@ static char *share_text(const char *dir)
 /* Prints the group that create or join has made. */
 static void print_group(struct cli *cli, const json_t *document, const char *did)
 {
-	char *name = cli_text(document, "group");
-	char *share = cli_text(document, "share");
+	char *name = document_text(document, "group");
+	char *share = document_text(document, "share");
 	const json_t *lack;
 	size_t i;
 
@@ -109,9 +109,28 @@ static int join_by_token(struct cli *cli, const struct join_words *w, json_t **d
 	return http_post(cli, "/join", body, document);
 }
 
-/* The token as it was given, or as its file or standard input has it. 0, or an exit status. */
-static int join_read_token(struct cli *cli, const char *group, const char *invite, const char *file, char **token)
+/* One of the three is given. */
+struct join_way {
+	const char *group, *invite, *file;
+};
+
+/* All users of the host can read the command line as long as the command waits. */
+static void hide_word(int argc, char **argv, const char *word)
 {
+	size_t n = strlen(word);
+
+	for (int i = 0; i < argc; i++) {
+		size_t length = argv[i] != NULL ? strlen(argv[i]) : 0;
+
+		if (length >= n && word == argv[i] + (length - n))
+			memset(argv[i] + (length - n), 'x', n);
+	}
+}
+
+/* The token as it was given, or as its file or standard input has it. 0, or an exit status. */
+static int join_read_token(struct cli *cli, int argc, char **argv, const struct join_way *way, char **token)
+{
+	const char *group = way->group, *invite = way->invite, *file = way->file;
 	int ways = (group != NULL) + (invite != NULL) + (file != NULL);
 
 	if (ways != 1)
@@ -121,7 +140,12 @@ static int join_read_token(struct cli *cli, const char *group, const char *invit
 		                      "there: on a command line all users of this host can read it");
 	if (group != NULL)
 		return CLI_DONE;
-	*token = file != NULL || strcmp(invite, "-") == 0 ? join_token_read(file) : mem_strdup(invite);
+	if (invite == NULL || strcmp(invite, "-") == 0) {
+		*token = join_token_read(file);
+	} else {
+		*token = mem_strdup(invite);
+		hide_word(argc, argv, invite);
+	}
 	return *token != NULL ? CLI_DONE : CLI_REFUSED;
 }
 
@@ -150,7 +174,7 @@ int cmd_join(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "--timeout must be a number of seconds, or one with s, m, h or d");
 	if (message != NULL && group == NULL)
 		return cli_usage(cli, "--message goes with a GROUP to ask for");
-	rc = join_read_token(cli, group, invite, file, &w.token);
+	rc = join_read_token(cli, argc, argv, &(struct join_way){ group, invite, file }, &w.token);
 	if (rc != CLI_DONE)
 		return rc;
 	w.share = share_text(share != NULL ? share : "share");

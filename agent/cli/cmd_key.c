@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,6 +33,9 @@ static bool is_dash(const char *file)
 {
 	return file != NULL && strcmp(file, "-") == 0;
 }
+
+static const struct passphrase_words passphrase_of_file = { "passphrase", "The passphrase of the key file: ",
+	                                                    "A passphrase for the key file: " };
 
 /* --- export --- */
 
@@ -70,7 +71,7 @@ static int write_somewhere(const struct key_words *w, const void *p, size_t n)
 static int write_key(const struct key_words *w, const json_t *document)
 {
 	const char *text = json_string_value(json_object_get(document, "file"));
-	char *agent = cli_text(document, "agent"), *host = cli_text(document, "name"), *page;
+	char *agent = document_text(document, "agent"), *host = document_text(document, "name"), *page;
 	uint8_t *p = mem_calloc(EXPORT_MAX, 1);
 	int n = text != NULL ? base64url_decode(p, EXPORT_MAX, text, strlen(text)) : -1;
 	int rc = CLI_REFUSED;
@@ -109,7 +110,7 @@ static void print_without_path(const struct key_words *w, const json_t *document
 static void print_exported(struct cli *cli, const struct key_words *w, const json_t *document)
 {
 	const json_t *groups = json_object_get(document, "groups"), *group;
-	char *agent = cli_text(document, "agent");
+	char *agent = document_text(document, "agent");
 	json_t *said;
 	size_t i;
 
@@ -151,7 +152,7 @@ static int key_export(struct cli *cli, const struct key_words *w)
 		cli_error("%s: is there already; a key file is not written over another file", w->file);
 		return CLI_REFUSED;
 	}
-	passphrase = passphrase_get(cli, w->passphrase_file, true, &rc);
+	passphrase = passphrase_get(cli, &passphrase_of_file, w->passphrase_file, true, &rc);
 	if (passphrase == NULL)
 		return rc;
 	body = json_pack("{s:s, s:b}", "passphrase", passphrase, "paper", (int)w->paper);
@@ -211,7 +212,7 @@ static int take_key(const char *file, struct bytes *key)
 
 static void print_imported(struct cli *cli, const json_t *document, bool runs)
 {
-	char *agent = cli_text(document, "agent");
+	char *agent = document_text(document, "agent");
 	const json_t *g;
 	size_t i;
 
@@ -220,7 +221,7 @@ static void print_imported(struct cli *cli, const json_t *document, bool runs)
 	} else {
 		(void)printf("this is agent %s again\n", agent);
 		json_array_foreach(json_object_get(document, "groups"), i, g) {
-			char *group = cli_text(g, "group"), *share = cli_text(g, "share");
+			char *group = document_text(g, "group"), *share = document_text(g, "share");
 
 			(void)printf("%s: its files will come to %s, as soon as a member answers\n", group, share);
 			free(group);
@@ -381,7 +382,7 @@ static int import_key(struct cli *cli, const struct key_words *w, struct key_ord
 	bool runs = rc != CLI_NO_AGENT || http_is_systems(cli);
 
 	json_decref(status);
-	passphrase = passphrase_get(cli, w->passphrase_file, false, &rc);
+	passphrase = passphrase_get(cli, &passphrase_of_file, w->passphrase_file, false, &rc);
 	if (passphrase == NULL)
 		return rc;
 	o->passphrase = passphrase;
@@ -414,15 +415,6 @@ static int key_import(struct cli *cli, const struct key_words *w)
 	return rc;
 }
 
-/* A passphrase is in it: no core dump, and no debugger of the same user. */
-static void keep_memory_private(void)
-{
-	const struct rlimit none = { 0, 0 };
-
-	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
-
 int cmd_key(struct cli *cli, int argc, char **argv)
 {
 	struct key_words w = { 0 };
@@ -435,7 +427,7 @@ int cmd_key(struct cli *cli, int argc, char **argv)
 
 	if (cli_args(cli, own, 2, 2, argc, argv) < 0)
 		return CLI_USAGE;
-	keep_memory_private();
+	passphrase_keep_private();
 	w.file = argv[1];
 	if (w.file[0] == '\0')
 		return cli_usage(cli, "key: the name of the file is empty");

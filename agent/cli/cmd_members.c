@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/cli/format.h"
+#include "agent/format.h"
 #include "agent/cli/http.h"
 #include "agent/cli/names.h"
 #include "agent/cli/show_qr.h"
@@ -16,14 +16,14 @@
 
 static char *where_text(const json_t *member)
 {
-	int64_t seen = cli_number(member, "last_seen");
+	int64_t seen = document_number(member, "last_seen");
 	char when[FORMAT_MAX];
 
-	if (cli_flag(member, "self"))
+	if (document_flag(member, "self"))
 		return mem_strdup("this agent");
-	if (cli_flag(member, "connected"))
+	if (document_flag(member, "connected"))
 		return mem_strdup("connected");
-	if (cli_flag(member, "here"))
+	if (document_flag(member, "here"))
 		return mem_strdup("connected with others");
 	if (seen <= 0)
 		return mem_strdup("away");
@@ -32,16 +32,18 @@ static char *where_text(const json_t *member)
 
 static char *behind_text(const json_t *member)
 {
-	int64_t behind = cli_number(member, "behind_files");
+	int64_t behind = document_number(member, "behind_files");
 	char n[FORMAT_MAX];
 
 	return behind > 0 ? mem_printf("%s behind", format_count(n, behind, "file", "files")) : mem_strdup("");
 }
 
+static const char *const member_heads[] = { "NAME", "ID", "ROLE", "WHERE", "BEHIND" };
+
 int cmd_members(struct cli *cli, int argc, char **argv)
 {
 	struct args_option own[] = { { ARGS_END, NULL, NULL } };
-	struct table table = TABLE_INIT(5);
+	struct table table = cli_table(cli, 5, member_heads);
 	json_t *document, *members, *member;
 	size_t length, i;
 	int rc;
@@ -58,8 +60,8 @@ int cmd_members(struct cli *cli, int argc, char **argv)
 	json_array_foreach(members, i, member) {
 		if (!cli->json)
 			format_table_row(&table,
-			                 (char *[]){ cli_text(member, "name"), names_id(member, "agent", length),
-			                             cli_text(member, "role"), where_text(member),
+			                 (char *[]){ document_text(member, "name"), names_id(member, "agent", length),
+			                             document_text(member, "role"), where_text(member),
 			                             behind_text(member) });
 	}
 	format_table_print(&table);
@@ -85,7 +87,7 @@ int cmd_role(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "an agent's name must be valid UTF-8");
 	rc = http_group_tell(cli, argv[0], "/role", body, &document);
 	if (document != NULL) {
-		char *agent = names_agent(document), *role = cli_text(document, "role");
+		char *agent = names_agent(document), *role = document_text(document, "role");
 
 		(void)printf("%s is %s now\n", agent, role);
 		free(agent);
@@ -108,7 +110,7 @@ int cmd_remove(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "an agent's name must be valid UTF-8");
 	rc = http_group_tell(cli, argv[0], "/remove", body, &document);
 	if (document != NULL) {
-		char *agent = names_agent(document), *group = cli_text(document, "group");
+		char *agent = names_agent(document), *group = document_text(document, "group");
 
 		(void)printf("%s is removed from %s; the files it has stay with it\n", agent, group);
 		free(agent);
@@ -129,9 +131,9 @@ int cmd_leave(struct cli *cli, int argc, char **argv)
 		return CLI_USAGE;
 	rc = http_group_tell(cli, argv[0], "/leave", json_pack("{s:b}", "abandon", (int)abandon), &document);
 	if (document != NULL) {
-		char *name = cli_text(document, "group"), *share = cli_text(document, "share");
+		char *name = document_text(document, "group"), *share = document_text(document, "share");
 
-		if (cli_flag(document, "vault"))
+		if (document_flag(document, "vault"))
 			(void)printf("left %s; what it stored in %s is deleted\n", name, share);
 		else
 			(void)printf("left %s; %s stays as it is\n", name, share);
@@ -170,7 +172,7 @@ static int invite(struct cli *cli, const char *group, json_t *body)
 
 	if (document == NULL)
 		return rc;
-	token = cli_text(document, "token");
+	token = document_text(document, "token");
 	puts(token);
 	if (json_object_get(document, "qr") != NULL && show_qr(cli, json_object_get(document, "qr")) < 0)
 		cli_error("the token is too long for a QR code");
@@ -231,7 +233,7 @@ static char *name_of(const json_t *members, const char *id)
 		const char *other = json_string_value(json_object_get(member, "agent"));
 
 		if (other != NULL && strcmp(other, id) == 0 && json_string_length(json_object_get(member, "name")) > 0)
-			return cli_text(member, "name");
+			return document_text(member, "name");
 	}
 	return mem_printf("%.7s", id);
 }
@@ -253,11 +255,13 @@ static char *users_text(const json_t *members, const json_t *invite)
 	return text;
 }
 
-static void print_invites(const json_t *document, const json_t *members)
+static const char *const invite_heads[] = { "ID", "ROLE", "STATE", "USED", "EXPIRES", "BY", "USED BY" };
+
+static void print_invites(const struct cli *cli, const json_t *document, const json_t *members)
 {
 	const json_t *invites = json_object_get(document, "invites"), *row;
 	size_t length = names_id_length(invites, "id"), i;
-	struct table table = TABLE_INIT(7);
+	struct table table = cli_table(cli, 7, invite_heads);
 
 	json_array_foreach(invites, i, row) {
 		bool told = json_is_integer(json_object_get(row, "uses"));
@@ -265,15 +269,17 @@ static void print_invites(const json_t *document, const json_t *members)
 		char when[FORMAT_MAX];
 
 		format_table_row(&table,
-		                 (char *[]){
-					 names_id(row, "id", length), cli_text(row, "role"), cli_text(row, "state"),
-					 told ? mem_printf("%lld of %lld used", (long long)cli_number(row, "used"),
-		                                           (long long)cli_number(row, "uses"))
-					      : mem_printf("%lld used", (long long)cli_number(row, "used")),
-					 told ? mem_printf("until %s", format_time(when, cli_number(row, "expires")))
-					      : mem_strdup(""),
-					 by != NULL ? name_of(members, by) : mem_strdup(""),
-					 users_text(members, row) });
+		                 (char *[]){ names_id(row, "id", length), document_text(row, "role"),
+		                             document_text(row, "state"),
+		                             told ? mem_printf("%lld of %lld used",
+		                                               (long long)document_number(row, "used"),
+		                                               (long long)document_number(row, "uses"))
+		                                  : mem_printf("%lld used", (long long)document_number(row, "used")),
+		                             told ? mem_printf("until %s",
+		                                               format_time(when, document_number(row, "expires")))
+		                                  : mem_strdup(""),
+		                             by != NULL ? name_of(members, by) : mem_strdup(""),
+		                             users_text(members, row) });
 	}
 	format_table_print(&table);
 }
@@ -296,7 +302,7 @@ int cmd_invites(struct cli *cli, int argc, char **argv)
 	}
 	rc = http_group_get(cli, argv[0], "/members", &members);
 	if (rc == CLI_DONE) {
-		print_invites(document, json_object_get(members, "members"));
+		print_invites(cli, document, json_object_get(members, "members"));
 		json_decref(members);
 	}
 	json_decref(document);

@@ -6,30 +6,32 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/cli/format.h"
+#include "agent/format.h"
 #include "agent/cli/http.h"
 #include "agent/cli/names.h"
 #include "agent/escape.h"
 #include "base/mem.h"
 
+static const char *const request_heads[] = { "CODE", "GROUP", "NAME", "ID", "ADDRESS", "AGE", "CARRIED", "MESSAGE" };
+
 /* The member that carried it is named as well: it alone could have chosen the code. */
-static void print_requests(const json_t *list)
+static void print_requests(const struct cli *cli, const json_t *list)
 {
-	struct table table = TABLE_INIT(8);
+	struct table table = cli_table(cli, 8, request_heads);
 	size_t id = names_id_length(list, "agent");
 	const json_t *request;
 	size_t i;
 
 	json_array_foreach(list, i, request) {
 		char since[FORMAT_MAX];
-		char *giver = cli_text(request, "giver_name");
+		char *giver = document_text(request, "giver_name");
 
-		format_duration(since, (int64_t)time(NULL) - cli_number(request, "since"));
-		format_table_row(&table, (char *[]){ cli_text(request, "code"), cli_text(request, "group"),
-		                                     cli_text(request, "name"), names_id(request, "agent", id),
-		                                     cli_text(request, "address"), mem_printf("%s ago", since),
+		format_duration(since, (int64_t)time(NULL) - document_number(request, "since"));
+		format_table_row(&table, (char *[]){ document_text(request, "code"), document_text(request, "group"),
+		                                     document_text(request, "name"), names_id(request, "agent", id),
+		                                     document_text(request, "address"), mem_printf("%s ago", since),
 		                                     giver[0] != '\0' ? mem_printf("by %s", giver) : mem_strdup(""),
-		                                     cli_text(request, "message") });
+		                                     document_text(request, "message") });
 		free(giver);
 	}
 	format_table_print(&table);
@@ -52,7 +54,7 @@ int cmd_requests(struct cli *cli, int argc, char **argv)
 	if (cli->json)
 		cli_print_json(document);
 	else
-		print_requests(list);
+		print_requests(cli, list);
 	if (!cli->json && cli->terminal && json_array_size(list) > 0)
 		(void)fputs(
 			"Compare the code with the one that `lanyard join` shows there, then: lanyard accept GROUP CODE, "
@@ -92,7 +94,7 @@ int cmd_accept(struct cli *cli, int argc, char **argv)
 	if (rc != CLI_DONE || document == NULL)
 		return rc;
 	agent = names_agent(document);
-	now = cli_text(document, "role");
+	now = document_text(document, "role");
 	(void)printf("accepted %s: %s\n", agent, now);
 	free(agent);
 	free(now);

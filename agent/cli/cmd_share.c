@@ -10,7 +10,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "agent/cli/format.h"
+#include "agent/format.h"
 #include "agent/cli/http.h"
 #include "agent/cli/share_copy.h"
 #include "agent/escape.h"

@@ -6,52 +6,30 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/cli/format.h"
+#include "agent/format.h"
 #include "agent/cli/http.h"
 #include "agent/cli/lines.h"
 #include "agent/cli/names.h"
 #include "agent/cli/screen.h"
+#include "agent/cli/status_brief.h"
+#include "agent/cli/status_problems.h"
 #include "agent/cli/status_sealed.h"
 #include "agent/escape.h"
 #include "base/mem.h"
 
-enum { WATCH_MS = 1000, SHOWN_PROBLEMS = 10 };
+enum { WATCH_MS = 1000, SHOWN_PATHS = 10, AWAY_NAMED = 3 };
 
 /* --- status --- */
-
-/* Adds the first problems; count: of all there are. */
-static void status_add_problems(struct lines *l, const json_t *problems, int64_t count)
-{
-	size_t n = json_array_size(problems);
-
-	for (size_t i = 0; i < n && i < SHOWN_PROBLEMS; i++) {
-		char *path = cli_text(json_array_get(problems, i), "path");
-		char *reason = cli_text(json_array_get(problems, i), "reason");
-		char *next = cli_text(json_array_get(problems, i), "next");
-		char since[FORMAT_MAX];
-
-		format_duration(since, (int64_t)time(NULL) - cli_number(json_array_get(problems, i), "since"));
-		lines_add(l, mem_printf("  not synced: %s: %s (for %s; %s)", path, reason, since, next));
-		free(path);
-		free(reason);
-		free(next);
-	}
-	if (n > SHOWN_PROBLEMS && count > (int64_t)n)
-		lines_add(l, mem_printf("  ... and %lld more (--json shows %zu of all)",
-		                        (long long)count - SHOWN_PROBLEMS, n));
-	else if (n > SHOWN_PROBLEMS)
-		lines_add(l, mem_printf("  ... and %zu more (--json shows them)", n - SHOWN_PROBLEMS));
-}
 
 /* Adds a held burst: whose, how many files, since when, and what to do. */
 static void status_add_hold(struct lines *l, const char *group, const json_t *hold)
 {
-	char *by = cli_text(hold, "by");
-	char *name = cli_text(hold, "name");
+	char *by = document_text(hold, "by");
+	char *name = document_text(hold, "name");
 	char since[FORMAT_MAX], files[FORMAT_MAX];
 
-	format_duration(since, (int64_t)time(NULL) - cli_number(hold, "since"));
-	format_count(files, cli_number(hold, "files"), "file", "files");
+	format_duration(since, (int64_t)time(NULL) - document_number(hold, "since"));
+	format_count(files, document_number(hold, "files"), "file", "files");
 	if (json_is_true(json_object_get(hold, "here")))
 		lines_add(l, mem_printf("  held for %s: %s disappeared here at once. Put them back, or, if they were "
 		                        "deleted on purpose: lanyard release %s",
@@ -73,28 +51,29 @@ static void status_add_hold(struct lines *l, const char *group, const json_t *ho
 /* Adds what this agent keeps of the group, and by which right, where that is not all of it. */
 static void status_add_choices(struct lines *l, const char *group, const json_t *g)
 {
-	char *mode = cli_text(g, "mode");
+	char *mode = document_text(g, "mode");
 	char files[FORMAT_MAX];
 	const json_t *path;
 	size_t i;
 
 	if (strcmp(mode, "on-demand") == 0)
 		lines_add(l, mem_printf("  on demand: %s of the group not here",
-		                        format_count(files, cli_number(g, "listed"), "path is", "paths are")));
-	if (cli_number(g, "unshared") > 0)
+		                        format_count(files, document_number(g, "listed"), "path is", "paths are")));
+	if (document_number(g, "unshared") > 0)
 		lines_add(l, mem_printf("  %s not shared: lanyard mode %s",
-		                        format_count(files, cli_number(g, "unshared"), "path is", "paths are"), group));
+		                        format_count(files, document_number(g, "unshared"), "path is", "paths are"),
+		                        group));
 	json_array_foreach(json_object_get(g, "local_paths"), i, path) {
 		char *name = escape_terminal(json_string_value(path));
 
-		if (i < SHOWN_PROBLEMS)
+		if (i < SHOWN_PATHS)
 			lines_add(l, mem_printf("  not shared: you are a reader here: %s", name));
 		free(name);
 	}
-	if (cli_number(g, "local_changes") > SHOWN_PROBLEMS)
+	if (document_number(g, "local_changes") > SHOWN_PATHS)
 		lines_add(l, mem_printf("  ... and %lld more",
-		                        (long long)cli_number(g, "local_changes") - SHOWN_PROBLEMS));
-	if (cli_number(g, "local_changes") > 0)
+		                        (long long)document_number(g, "local_changes") - SHOWN_PATHS));
+	if (document_number(g, "local_changes") > 0)
 		lines_add(l, mem_printf("  lanyard revert %s puts the group's version back", group));
 	free(mode);
 }
@@ -106,9 +85,9 @@ static char *status_has(const json_t *g)
 
 	if (status_sealed_is_vault(g))
 		return mem_strdup("");
-	return mem_printf("%s, %s, %s, ", format_count(files, cli_number(g, "files"), "file", "files"),
-	                  format_count(folders, cli_number(g, "dirs"), "folder", "folders"),
-	                  format_bytes(size, cli_number(g, "bytes")));
+	return mem_printf("%s, %s, %s, ", format_count(files, document_number(g, "files"), "file", "files"),
+	                  format_count(folders, document_number(g, "dirs"), "folder", "folders"),
+	                  format_bytes(size, document_number(g, "bytes")));
 }
 
 static void status_add_scan(struct lines *l, const json_t *scan)
@@ -118,50 +97,91 @@ static void status_add_scan(struct lines *l, const json_t *scan)
 	if (scan == NULL)
 		return;
 	if (json_is_integer(json_object_get(scan, "eta")))
-		format_duration(left, cli_number(scan, "eta"));
+		format_duration(left, document_number(scan, "eta"));
 	if (left[0] != '\0')
 		lines_add(l, mem_printf("  scan: %lld of about %lld paths checked, %s left",
-		                        (long long)cli_number(scan, "seen"), (long long)cli_number(scan, "of"), left));
+		                        (long long)document_number(scan, "seen"),
+		                        (long long)document_number(scan, "of"), left));
 	else
 		lines_add(l, mem_printf("  scan: %s checked, %lld to be read",
-		                        format_count(files, cli_number(scan, "seen"), "path", "paths"),
-		                        (long long)cli_number(scan, "hashing")));
+		                        format_count(files, document_number(scan, "seen"), "path", "paths"),
+		                        (long long)document_number(scan, "hashing")));
+}
+
+/* "2 of 4 members are here; host-3 away since Tuesday". Only where somebody is missing, and where it can be asked. */
+static void status_add_away(struct cli *cli, struct lines *l, const json_t *g)
+{
+	const char *id = json_string_value(json_object_get(g, "id"));
+	json_t *document, *members, *m;
+	char *text = mem_strdup("");
+	size_t i, n, away = 0;
+
+	if (cli->others || id == NULL || json_is_null(json_object_get(g, "role")) ||
+	    http_group_get(cli, id, "/members", &document) != CLI_DONE) {
+		free(text);
+		return;
+	}
+	members = json_object_get(document, "members");
+	n = json_array_size(members);
+	json_array_foreach(members, i, m) {
+		bool seen = json_is_integer(json_object_get(m, "last_seen"));
+		char *before = text, *name, since[FORMAT_MAX];
+
+		if (document_flag(m, "here") || ++away > AWAY_NAMED)
+			continue;
+		name = document_text(m, "name");
+		text = mem_printf("%s%s %s%s%s", before, away == 1 ? "" : ",", name,
+		                  seen ? " away since " : " not seen yet",
+		                  seen ? format_since(since, document_number(m, "last_seen"), time(NULL)) : "");
+		free(name);
+		free(before);
+	}
+	if (away > AWAY_NAMED)
+		lines_add(l, mem_printf("  %zu of %zu members are here;%s, and %zu more", n - away, n, text,
+		                        away - AWAY_NAMED));
+	else if (away > 0)
+		lines_add(l, mem_printf("  %zu of %zu members are here;%s", n - away, n, text));
+	free(text);
+	json_decref(document);
 }
 
 static void status_add_group(struct cli *cli, struct lines *l, const json_t *g)
 {
-	char *name = cli_text(g, "group");
-	char *share = cli_text(g, "share");
-	char *state = cli_text(g, "state");
-	char *error = cli_text(g, "error");
+	char *name = document_text(g, "group");
+	char *share = document_text(g, "share");
+	char *state = document_text(g, "state");
+	char *error = document_text(g, "error");
 	const char *color = strcmp(state, "in-sync") == 0 ? "\x1b[32m"
 	                    : strcmp(state, "error") == 0 ? "\x1b[31m"
 	                                                  : "\x1b[33m";
-	char *waits_for = cli_text(g, "waits_for");
+	char *waits_for = document_text(g, "waits_for");
 	char *has = status_has(g);
 	char size[FORMAT_MAX], files[FORMAT_MAX], peers[FORMAT_MAX];
 	const json_t *lack, *hold;
 	size_t i;
 
 	lines_add(l, mem_printf("%s: %s%s%s, %s%s, %s", name, cli_sgr(cli, color), state, cli_sgr(cli, "\x1b[0m"), has,
-	                        format_count(peers, cli_number(g, "peers"), "peer", "peers"), share));
+	                        format_count(peers, document_number(g, "peers"), "peer", "peers"), share));
 	free(has);
 	if (error[0] != '\0')
 		lines_add(l, mem_printf("  %s", error));
 	if (waits_for[0] != '\0' && error[0] == '\0')
 		lines_add(l, mem_printf("  waits for %s", waits_for));
-	if (cli_number(g, "ignored") > 0)
+	status_add_away(cli, l, g);
+	if (document_number(g, "ignored") > 0)
 		lines_add(l, mem_printf("  .lanyardignore excludes %s here",
-		                        format_count(files, cli_number(g, "ignored"), "path", "paths")));
-	if (cli_number(g, "requests") > 0)
-		lines_add(l,
-		          mem_printf("  %s to join: lanyard requests %s",
-		                     format_count(files, cli_number(g, "requests"), "agent asks", "agents ask"), name));
-	if (cli_number(g, "wanted") > 0)
-		lines_add(l, mem_printf("  %lld to download, %s", (long long)cli_number(g, "wanted"),
-		                        format_bytes(size, cli_number(g, "wanted_bytes"))));
-	if (cli_number(g, "pending") > 0)
-		lines_add(l, mem_printf("  %lld to check here", (long long)cli_number(g, "pending")));
+		                        format_count(files, document_number(g, "ignored"), "path", "paths")));
+	if (document_number(g, "requests") > 0)
+		lines_add(l, mem_printf("  %s to join: lanyard requests %s",
+		                        format_count(files, document_number(g, "requests"), "agent asks", "agents ask"),
+		                        name));
+	if (document_number(g, "wanted") > 0)
+		lines_add(l, mem_printf("  %s to download, %s",
+		                        format_count(files, document_number(g, "wanted"), "path", "paths"),
+		                        format_bytes(size, document_number(g, "wanted_bytes"))));
+	if (document_number(g, "pending") > 0)
+		lines_add(l, mem_printf("  %s to check here",
+		                        format_count(files, document_number(g, "pending"), "path", "paths")));
 	status_add_scan(l, json_object_get(g, "scan"));
 	status_add_choices(l, name, g);
 	status_sealed_add(l, g);
@@ -169,7 +189,7 @@ static void status_add_group(struct cli *cli, struct lines *l, const json_t *g)
 		lines_add(l, mem_printf("  its disk %s", json_string_value(lack)));
 	json_array_foreach(json_object_get(g, "holds"), i, hold)
 		status_add_hold(l, name, hold);
-	status_add_problems(l, json_object_get(g, "problems"), cli_number(g, "problem_count"));
+	status_problems_add(l, json_object_get(g, "problems"), document_number(g, "problem_count"));
 	free(name);
 	free(share);
 	free(waits_for);
@@ -180,10 +200,10 @@ static void status_add_group(struct cli *cli, struct lines *l, const json_t *g)
 /* A group that this agent asks to join. */
 static void status_add_asked(struct lines *l, const json_t *asked)
 {
-	char *name = cli_text(asked, "group");
-	char *state = cli_text(asked, "state");
-	char *code = cli_text(asked, "code");
-	char *note = cli_text(asked, "note");
+	char *name = document_text(asked, "group");
+	char *state = document_text(asked, "state");
+	char *code = document_text(asked, "code");
+	char *note = document_text(asked, "note");
 
 	lines_add(l, mem_printf("%s: %s%s%s, %s", name, state, code[0] != '\0' ? ", code " : "", code, note));
 	free(name);
@@ -194,17 +214,17 @@ static void status_add_asked(struct lines *l, const json_t *asked)
 
 static void status_lines(struct cli *cli, struct lines *l, const json_t *document)
 {
-	char *agent = cli_text(document, "agent");
-	char *name = cli_text(document, "name");
-	char *version = cli_text(document, "version");
-	char *discovery = cli_text(document, "discovery");
-	char *problem = cli_text(document, "discovery_problem");
+	char *agent = document_text(document, "agent");
+	char *name = document_text(document, "name");
+	char *version = document_text(document, "version");
+	char *discovery = document_text(document, "discovery");
+	char *problem = document_text(document, "discovery_problem");
 	json_t *group;
 	size_t i;
 
 	lines_add(l, mem_printf("agent %s", agent));
 	lines_add(l, mem_printf("%s, lanyard %s, port %lld, discovery %s%s%s", name, version,
-	                        (long long)cli_number(document, "port"), discovery, problem[0] != '\0' ? ": " : "",
+	                        (long long)document_number(document, "port"), discovery, problem[0] != '\0' ? ": " : "",
 	                        problem));
 	json_array_foreach(json_object_get(document, "groups"), i, group)
 		status_add_group(cli, l, group);
@@ -290,14 +310,20 @@ static int watch_status(struct cli *cli)
 
 int cmd_status(struct cli *cli, int argc, char **argv)
 {
-	bool watch = false;
-	struct args_option own[] = { { ARGS_FLAG, "watch", &watch }, { ARGS_END, NULL, NULL } };
+	bool watch = false, brief = false;
+	struct args_option own[] = { { ARGS_FLAG, "watch", &watch },
+		                     { ARGS_FLAG, "brief", &brief },
+		                     { ARGS_END, NULL, NULL } };
 	struct lines lines = { 0 };
 	json_t *document;
 	int rc;
 
 	if (cli_args(cli, own, 0, 0, argc, argv) < 0)
 		return CLI_USAGE;
+	if (brief && cli->json)
+		return cli_usage(cli, "either --brief or --json");
+	if (brief)
+		return status_brief(cli, watch);
 	if (watch)
 		return watch_status(cli);
 	rc = http_get(cli, "/status", &document);
@@ -324,7 +350,7 @@ static char *joined_groups(const json_t *groups)
 
 	json_array_foreach(groups, i, group) {
 		json_t *holder = json_pack("{s:O}", "name", group);
-		char *name = cli_text(holder, "name");
+		char *name = document_text(holder, "name");
 		char *longer = mem_printf("%s%s%s", text, i > 0 ? ", " : "", name);
 
 		json_decref(holder);
@@ -335,10 +361,12 @@ static char *joined_groups(const json_t *groups)
 	return text;
 }
 
+static const char *const peer_heads[] = { "NAME", "ID", "ADDRESS", "CONNECTED", "TRAFFIC", "RTT", "GROUPS" };
+
 int cmd_peers(struct cli *cli, int argc, char **argv)
 {
 	struct args_option own[] = { { ARGS_END, NULL, NULL } };
-	struct table table = TABLE_INIT(7);
+	struct table table = cli_table(cli, 7, peer_heads);
 	json_t *document;
 	json_t *peer;
 	size_t id;
@@ -357,18 +385,18 @@ int cmd_peers(struct cli *cli, int argc, char **argv)
 		char since[FORMAT_MAX];
 		char in[FORMAT_MAX], in_rate[FORMAT_MAX];
 		char out[FORMAT_MAX], out_rate[FORMAT_MAX];
-		int64_t rtt = json_is_integer(json_object_get(peer, "rtt_ms")) ? cli_number(peer, "rtt_ms") : -1;
+		int64_t rtt = json_is_integer(json_object_get(peer, "rtt_ms")) ? document_number(peer, "rtt_ms") : -1;
 
 		if (cli->json)
 			continue;
-		format_duration(since, (int64_t)time(NULL) - cli_number(peer, "since"));
-		format_bytes(in, cli_number(peer, "rx"));
-		format_bytes(out, cli_number(peer, "tx"));
-		format_bytes(in_rate, cli_number(peer, "rate_in"));
-		format_bytes(out_rate, cli_number(peer, "rate_out"));
+		format_duration(since, (int64_t)time(NULL) - document_number(peer, "since"));
+		format_bytes(in, document_number(peer, "rx"));
+		format_bytes(out, document_number(peer, "tx"));
+		format_bytes(in_rate, document_number(peer, "rate_in"));
+		format_bytes(out_rate, document_number(peer, "rate_out"));
 		format_table_row(&table,
-		                 (char *[]){ cli_text(peer, "name"), names_id(peer, "agent", id),
-		                             cli_text(peer, "address"), mem_printf("for %s", since),
+		                 (char *[]){ document_text(peer, "name"), names_id(peer, "agent", id),
+		                             document_text(peer, "address"), mem_printf("for %s", since),
 		                             mem_printf("in %s (%s/s), out %s (%s/s)", in, in_rate, out, out_rate),
 		                             rtt < 0 ? mem_strdup("") : mem_printf("%lld ms", (long long)rtt),
 		                             joined_groups(json_object_get(peer, "groups")) });
@@ -415,8 +443,8 @@ int cmd_wait(struct cli *cli, int argc, char **argv)
 	free(group);
 	if (rc != CLI_DONE)
 		return rc;
-	rc = cli_flag(document, "in_sync") ? CLI_DONE : CLI_REFUSED;
-	reason = cli_text(document, "reason");
+	rc = document_flag(document, "in_sync") ? CLI_DONE : CLI_REFUSED;
+	reason = document_text(document, "reason");
 	if (cli->json)
 		cli_print_json(document);
 	if (rc != CLI_DONE)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/cli/format.h"
+#include "agent/format.h"
 #include "agent/cli/http.h"
 #include "base/mem.h"
 
@@ -15,18 +15,20 @@ static char *kept_path(const json_t *v)
 	char *path, *name;
 
 	if (!json_is_null(json_object_get(v, "path")))
-		return cli_text(v, "path");
-	name = cli_text(v, "name");
+		return document_text(v, "path");
+	name = document_text(v, "name");
 	path = mem_printf("%s (in a folder that is not known any more)", name);
 	free(name);
 	return path;
 }
 
-static void print_versions(const json_t *document)
+static const char *const version_heads[] = { "VERSION", "KIND", "SIZE", "MODIFIED", "KEPT", "PATH" };
+
+static void print_versions(const struct cli *cli, const json_t *document)
 {
 	json_t *list = json_object_get(document, "versions");
 	bool all = json_object_get(document, "more") != NULL;
-	struct table table = TABLE_INIT(all ? 6 : 5);
+	struct table table = cli_table(cli, all ? 6 : 5, version_heads);
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *v = json_array_get(list, i);
@@ -35,17 +37,53 @@ static void print_versions(const json_t *document)
 		char kept[FORMAT_MAX];
 		char *cells[6];
 
-		cells[0] = cli_text(v, "version");
-		cells[1] = cli_text(v, "kind");
-		cells[2] = mem_strdup(format_bytes(size, cli_number(v, "size")));
-		cells[3] = mem_printf("modified %s", format_time(modified, cli_number(v, "modified")));
-		cells[4] = mem_printf("kept %s", format_time(kept, cli_number(v, "kept")));
+		cells[0] = document_text(v, "version");
+		cells[1] = document_text(v, "kind");
+		cells[2] = mem_strdup(format_bytes(size, document_number(v, "size")));
+		cells[3] = mem_printf("modified %s", format_time(modified, document_number(v, "modified")));
+		cells[4] = mem_printf("kept %s", format_time(kept, document_number(v, "kept")));
 		cells[5] = all ? kept_path(v) : NULL;
 		format_table_row(&table, cells);
 	}
 	format_table_print(&table);
-	if (cli_flag(document, "more"))
+	if (document_flag(document, "more"))
 		(void)printf("... and older ones: `lanyard versions GROUP PATH` lists those of a path\n");
+}
+
+/* Versions are kept where somebody else's change arrives, so who wants its own back has to look elsewhere. */
+static void say_none(struct cli *cli, const char *group, const char *path)
+{
+	char *names = mem_strdup("");
+	json_t *document = NULL, *m;
+	size_t i;
+
+	if (path == NULL) {
+		cli_error("no version of any path was kept here");
+		free(names);
+		return;
+	}
+	(void)http_group_get(cli, group, "/members", &document);
+	json_array_foreach(json_object_get(document, "members"), i, m) {
+		const char *role = json_string_value(json_object_get(m, "role"));
+		char *name, *longer;
+
+		if (document_flag(m, "self") || role == NULL || strcmp(role, "vault") == 0)
+			continue;
+		name = document_text(m, "name");
+		longer = mem_printf("%s%s%s", names, names[0] != '\0' ? ", " : "", name);
+		free(name);
+		free(names);
+		names = longer;
+	}
+	json_decref(document);
+	if (names[0] == '\0')
+		cli_error("no version of %s was kept here", path);
+	else
+		cli_error(
+			"no version of %s was kept here. What this machine itself overwrote or deleted is kept by the "
+			"members that had it (%s): `lanyard restore` there brings it back for all",
+			path, names);
+	free(names);
 }
 
 int cmd_versions(struct cli *cli, int argc, char **argv)
@@ -72,10 +110,10 @@ int cmd_versions(struct cli *cli, int argc, char **argv)
 	if (cli->json) {
 		cli_print_json(document);
 	} else if (json_array_size(json_object_get(document, "versions")) == 0) {
-		cli_error("no version of %s was kept", words == 2 ? argv[1] : "any path");
+		say_none(cli, argv[0], words == 2 ? argv[1] : NULL);
 		rc = CLI_REFUSED;
 	} else {
-		print_versions(document);
+		print_versions(cli, document);
 	}
 	json_decref(document);
 	return rc;
@@ -84,11 +122,12 @@ int cmd_versions(struct cli *cli, int argc, char **argv)
 /* Prints where the restored file is, and its version. */
 static void print_restored(const json_t *document)
 {
-	char *version = cli_text(document, "version");
-	char *to = cli_text(document, "to");
+	char *version = document_text(document, "version");
+	char *to = document_text(document, "to");
 	char size[FORMAT_MAX];
 
-	(void)printf("restored %s: version %s, %s\n", to, version, format_bytes(size, cli_number(document, "size")));
+	(void)printf("restored %s: version %s, %s\n", to, version,
+	             format_bytes(size, document_number(document, "size")));
 	free(version);
 	free(to);
 }

@@ -41,9 +41,12 @@ typedef int cli_run(struct cli *cli, int argc, char **argv);
 	ROW("downloads", cmd_downloads, "[--watch] [--history]", "list what is being downloaded, or what was")    \
 	ROW("pause", cmd_pause, "[GROUP]", "stop sharing, until `resume`")                                        \
 	ROW("resume", cmd_resume, "[GROUP]", "share again")                                                       \
-	ROW("status", cmd_status, "[--watch]", "show the state of every group")                                   \
+	ROW("status", cmd_status, "[--watch] [--brief]", "show the state of every group")                         \
 	ROW("events", cmd_events, "[--follow]", "list what happened")                                             \
-	ROW("web", cmd_web, "[--print] [--revoke]", "open the page in a browser, by a link that is good once")    \
+	ROW("web", cmd_web,                                                                                       \
+	    "[--print|--revoke|--password [--password-file FILE]|--no-password|"                                  \
+	    "--token NAME [--all]|--tokens|--revoke-token NAME]",                                                 \
+	    "open the page in a browser, by a link that is good once; or say who may come in")                    \
 	ROW("wait", cmd_wait, "[GROUP] [--timeout S] [--peers N]", "wait until in sync (exit 0) or not (exit 1)") \
 	ROW("release", cmd_release, "GROUP", "let a held burst of deletions or replacements happen")              \
 	ROW("conflicts", cmd_conflicts, "[GROUP]", "list both sides of each conflict")                            \

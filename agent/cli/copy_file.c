@@ -89,16 +89,16 @@ static bool write_block(struct stream *s)
 		return failed_with(s, errno);
 	s->done = s->offset + (int64_t)s->length;
 	if (s->f->progress != NULL)
-		s->f->progress(s->f->arg, s->f, s->done, cli_number(s->header, "size"), s->resumed);
+		s->f->progress(s->f->arg, s->f, s->done, document_number(s->header, "size"), s->resumed);
 	return true;
 }
 
 static bool begin_block(struct stream *s, const json_t *line)
 {
 	const char *hash = json_string_value(json_object_get(line, "sha256"));
-	int64_t length = cli_number(line, "length");
+	int64_t length = document_number(line, "length");
 
-	s->offset = cli_number(line, "offset");
+	s->offset = document_number(line, "offset");
 	if (hash == NULL || hex_decode(s->hash, sizeof(s->hash), hash) < 0 || length < 1 || length > BLOCK_MAX_BYTES ||
 	    s->offset < 0)
 		return stream_fails(s, mem_strdup("the agent's answer is not as expected"));
@@ -280,9 +280,9 @@ static int name_file(const struct copy_file *f, const struct stream *s, const ch
 
 	umask(mask);
 	to = strrchr(f->to, '/') != NULL ? strrchr(f->to, '/') + 1 : f->to;
-	if (dir >= 0 && ftruncate(s->part, cli_number(s->header, "size")) == 0 &&
-	    fs_set_mode_fd(s->part, (mode_t)cli_number(s->header, "mode") & ~mask & 0777) == 0 &&
-	    fs_set_mtime_fd(s->part, cli_number(s->header, "mtime_ns")) == 0 && fsync(s->part) == 0 &&
+	if (dir >= 0 && ftruncate(s->part, document_number(s->header, "size")) == 0 &&
+	    fs_set_mode_fd(s->part, (mode_t)document_number(s->header, "mode") & ~mask & 0777) == 0 &&
+	    fs_set_mtime_fd(s->part, document_number(s->header, "mtime_ns")) == 0 && fsync(s->part) == 0 &&
 	    fs_rename_noreplace(dir, from, dir, to) == 0 && fs_sync_dir(dir) == 0)
 		rc = 0;
 	fs_close_keep_errno(dir);
@@ -308,7 +308,7 @@ static int copy_regular(struct copy_file *f, const json_t *header)
 	s.done = s.resumed = from;
 	if (rc == CLI_DONE)
 		rc = run_stream(&s, from);
-	if (rc == CLI_DONE && (!s.complete || s.done != cli_number(s.header, "size"))) {
+	if (rc == CLI_DONE && (!s.complete || s.done != document_number(s.header, "size"))) {
 		cli_error("%s: it changed while it was copied; try again", f->shown);
 		rc = CLI_REFUSED;
 	}

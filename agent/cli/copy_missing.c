@@ -4,23 +4,23 @@
 #include <stdlib.h>
 
 #include "agent/cli/cli.h"
-#include "agent/cli/format.h"
+#include "agent/format.h"
 #include "base/mem.h"
 
 void copy_missing_print(const json_t *missing)
 {
-	char *path = cli_text(missing, "path");
+	char *path = document_text(missing, "path");
 	json_t *members = json_object_get(missing, "members"), *m;
 	char *who = NULL;
 	size_t i;
 
 	json_array_foreach(members, i, m) {
-		char *name = cli_text(m, "name"), *before = who, when[FORMAT_MAX];
+		char *name = document_text(m, "name"), *before = who, when[FORMAT_MAX];
 		const char *seen = json_is_integer(json_object_get(m, "last_seen"))
-		                           ? format_time(when, cli_number(m, "last_seen"))
+		                           ? format_time(when, document_number(m, "last_seen"))
 		                           : "never";
 
-		who = cli_flag(m, "connected")
+		who = document_flag(m, "connected")
 		              ? mem_printf("%s%s%s has it", before != NULL ? before : "", before != NULL ? ", " : "",
 		                           name)
 		              : mem_printf("%s%s%s had it (last seen %s)", before != NULL ? before : "",

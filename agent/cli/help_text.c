@@ -66,12 +66,24 @@ static const struct {
 	          "  --history  list what has come since the agent started\n" EXAMPLE "  lanyard downloads --watch\n" },
 	{ "pause", EXAMPLE "  lanyard pause photos\n" },
 	{ "resume", EXAMPLE "  lanyard resume photos\n" },
-	{ "status",
-	  OPTIONS "  --watch  go on, and show changes as they happen, until Ctrl-C\n" EXAMPLE "  lanyard status\n" },
+	{ "status", OPTIONS "  --watch  go on, and show changes as they happen, until Ctrl-C\n"
+	                    "  --brief  a line for each group: who is here, what came, where the folder is\n" EXAMPLES
+	                    "  lanyard status\n"
+	                    "  lanyard status --watch --brief\n" },
 	{ "events", OPTIONS "  --follow  go on with new ones as they happen, until Ctrl-C\n" EXAMPLE
 	                    "  lanyard --json events --follow\n" },
 	{ "web", OPTIONS "  --print   print the link, even where there is a browser\n"
-	                 "  --revoke  end all sessions of the page, wherever they are\n" EXAMPLE "  lanyard web\n" },
+	                 "  --revoke  end all sessions of the page, wherever they are\n"
+	                 "With web-remote = yes, for other machines:\n"
+	                 "  --password            set the password of the page; all sessions end\n"
+	                 "  --password-file FILE  read it there (- is standard input), and do not ask\n"
+	                 "  --no-password         have none from now on; all sessions end\n"
+	                 "  --token NAME          make a token for a program, which may read the state\n"
+	                 "  --all                 ... which may do what the page can\n"
+	                 "  --tokens              list the tokens, without what they are\n"
+	                 "  --revoke-token NAME   take one back\n" EXAMPLES "  lanyard web\n"
+	                 "  lanyard web --password\n"
+	                 "  lanyard web --token prometheus >/etc/prometheus/lanyard.token\n" },
 	{ "wait", OPTIONS "  --timeout DURATION  give up after so long\n"
 	                  "  --peers N           wait for N connected members, too\n" EXAMPLE
 	                  "  lanyard wait photos --timeout 10m && poweroff\n" },

@@ -4,10 +4,12 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -75,15 +77,37 @@ bool http_is_systems(const struct cli *cli)
 	return cli->others || (cli->http == NULL && means_systems(cli));
 }
 
+/* Whose home it is, if it is another user's and closed to this one. Fresh; NULL: it is not. */
+static char *stranger(const struct cli *cli)
+{
+	char *path = mem_printf("%s/control.sock", cli->home);
+	const struct passwd *user;
+	struct stat st;
+	bool is_closed = access(path, W_OK) < 0 && errno == EACCES;
+
+	free(path);
+	if (!is_closed || stat(cli->home, &st) < 0 || st.st_uid == geteuid())
+		return NULL;
+	/* cppcheck-suppress getpwuidCalled ; no other thread asks */
+	user = getpwuid(st.st_uid);
+	return user != NULL ? mem_strdup(user->pw_name) : mem_printf("user %u", (unsigned)st.st_uid);
+}
+
 static int no_agent(const struct cli *cli, const char *reason)
 {
+	char *owner = stranger(cli);
+
 	if (means_systems(cli))
 		cli_error("you run no agent of your own, and may not ask the system's agent this: use "
 		          "`sudo lanyard`, or, for `status`, join its group (sudo adduser \"$USER\" "
 		          "lanyard, then log in again)");
+	else if (owner != NULL)
+		cli_error("the agent at %s belongs to %s, and answers nobody else: ask it as that user (sudo -u)",
+		          cli->home, owner);
 	else
 		cli_error("no agent answers at %s/control.sock (%s): start lanyardd, or give --home", cli->home,
 		          reason);
+	free(owner);
 	return CLI_NO_AGENT;
 }
 

@@ -39,8 +39,8 @@ static int post_request(struct cli *cli, const struct join_ask *ask, json_t **do
 /* What two people compare. On stdout, since it is what the command is for. */
 static void show_code(const struct cli *cli, const json_t *document)
 {
-	char *group = cli_text(document, "group");
-	char *code = cli_text(document, "code");
+	char *group = document_text(document, "group");
+	char *code = document_text(document, "code");
 
 	if (!cli->json && code[0] != '\0') {
 		(void)printf("asked to join %s\nconfirmation code: %s%s%s\n", group, cli_sgr(cli, "\x1b[1m"), code,
@@ -55,8 +55,8 @@ static void show_code(const struct cli *cli, const json_t *document)
 /* Says why it is not joined. Returns the exit status. */
 static int not_joined(const json_t *document)
 {
-	char *group = cli_text(document, "group");
-	char *note = cli_text(document, "note");
+	char *group = document_text(document, "group");
+	char *note = document_text(document, "note");
 
 	if (strcmp(answer_state(document), "asked") == 0)
 		cli_error("%s: %s; the agent keeps asking (lanyard status; lanyard leave gives up)", group, note);

@@ -51,16 +51,17 @@ size_t names_id_length(const json_t *list, const char *key)
 
 char *names_id(const json_t *document, const char *key, size_t length)
 {
-	char *id = cli_text(document, key);
+	char *id = document_text(document, key);
 
 	if (strlen(id) > length)
 		id[length] = '\0';
 	return id;
 }
 
-char *names_agent(const json_t *document)
+/* Takes the ID over. */
+static char *name_and_id(const json_t *document, char *id)
 {
-	char *id = names_id(document, "agent", ID_SHOWN), *name = cli_text(document, "name"), *text;
+	char *name = document_text(document, "name"), *text;
 
 	if (name[0] == '\0') {
 		free(name);
@@ -70,4 +71,16 @@ char *names_agent(const json_t *document)
 	free(name);
 	free(id);
 	return text;
+}
+
+char *names_agent(const json_t *document)
+{
+	return name_and_id(document, names_id(document, "agent", ID_SHOWN));
+}
+
+char *names_peer(const json_t *event)
+{
+	if (json_object_get(event, "short_id") != NULL)
+		return name_and_id(event, document_text(event, "short_id"));
+	return name_and_id(event, names_id(event, "peer", ID_SHOWN));
 }

@@ -13,5 +13,7 @@ char *names_id(const json_t *document, const char *key, size_t length);
 
 /* "name (ID)" of a document's "agent" and "name", or the ID alone where there is no name. Fresh. */
 char *names_agent(const json_t *document);
+/* The same of an event's peer; "" when it is about none. Fresh. */
+char *names_peer(const json_t *event);
 
 #endif

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -102,34 +104,44 @@ static char *ask(int tty, const char *prompt)
 	return line;
 }
 
-static void tell_missing(void)
+void passphrase_keep_private(void)
 {
-	if (errno == E2BIG)
-		cli_error("a passphrase has at most %d bytes", PASSPHRASE_MAX);
-	else
-		cli_error("no passphrase was given");
+	const struct rlimit none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-static char *ask_on_terminal(struct cli *cli, bool fresh, int *rc)
+static void tell_missing(const struct passphrase_words *words)
+{
+	if (errno == E2BIG)
+		cli_error("a %s has at most %d bytes", words->noun, PASSPHRASE_MAX);
+	else
+		cli_error("no %s was given", words->noun);
+}
+
+static char *ask_on_terminal(struct cli *cli, const struct passphrase_words *words, bool fresh, int *rc)
 {
 	int tty = isatty(STDERR_FILENO) != 0 ? open("/dev/tty", O_RDWR | O_CLOEXEC) : -1;
 	char *first, *second = NULL;
 
 	*rc = CLI_REFUSED;
 	if (tty < 0) {
-		*rc = cli_usage(cli, "there is no terminal to ask for the passphrase: give --passphrase-file FILE, "
-		                     "or - to read it from standard input");
+		*rc = cli_usage(cli,
+		                "there is no terminal to ask for the %s: give --%s-file FILE, or - to read it from "
+		                "standard input",
+		                words->noun, words->noun);
 		return NULL;
 	}
-	first = ask(tty, fresh ? "A passphrase for the key file: " : "The passphrase of the key file: ");
+	first = ask(tty, fresh ? words->make : words->ask);
 	if (first != NULL && fresh)
 		second = ask(tty, "The same again: ");
 	if (first == NULL || (fresh && second == NULL))
-		tell_missing();
+		tell_missing(words);
 	close(tty);
 	if (first != NULL && fresh && (second == NULL || strcmp(first, second) != 0)) {
 		if (second != NULL)
-			cli_error("the two passphrases differ");
+			cli_error("the two %ss differ", words->noun);
 		passphrase_free(first);
 		first = NULL;
 	}
@@ -137,7 +149,7 @@ static char *ask_on_terminal(struct cli *cli, bool fresh, int *rc)
 	return first;
 }
 
-static char *read_from_file(const char *file)
+static char *read_from_file(const struct passphrase_words *words, const char *file)
 {
 	int fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
 	char *line = fd >= 0 ? read_line(fd, NULL) : NULL;
@@ -145,14 +157,14 @@ static char *read_from_file(const char *file)
 	if (line == NULL && (fd < 0 || (errno != 0 && errno != E2BIG)))
 		cli_error("%s: %s", file, strerror(errno));
 	else if (line == NULL)
-		cli_error("%s: its first line must be the passphrase, of 1 to %d bytes", file, PASSPHRASE_MAX);
+		cli_error("%s: its first line must be the %s, of 1 to %d bytes", file, words->noun, PASSPHRASE_MAX);
 	if (fd > STDIN_FILENO)
 		close(fd);
 	return line;
 }
 
-char *passphrase_get(struct cli *cli, const char *file, bool fresh, int *rc)
+char *passphrase_get(struct cli *cli, const struct passphrase_words *words, const char *file, bool fresh, int *rc)
 {
 	*rc = CLI_REFUSED;
-	return file != NULL ? read_from_file(file) : ask_on_terminal(cli, fresh, rc);
+	return file != NULL ? read_from_file(words, file) : ask_on_terminal(cli, words, fresh, rc);
 }

@@ -34,7 +34,7 @@ int show_qr(const struct cli *cli, const json_t *qr)
 {
 	/* A character is twice as high as it is wide. [upper half][lower half], of which the light ones are drawn. */
 	static const char *const halves[2][2] = { { " ", "\u2584" }, { "\u2580", "\u2588" } };
-	size_t size = (size_t)cli_number(qr, "size");
+	size_t size = (size_t)document_number(qr, "size");
 
 	if (!is_valid(qr, size))
 		return -1;

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "agent/cli/cli.h"
-#include "agent/cli/format.h"
+#include "agent/format.h"
 #include "agent/cli/lines.h"
 #include "base/mem.h"
 
@@ -21,15 +21,15 @@ bool status_sealed_is_vault(const json_t *g)
 static void sealed_add_store(struct lines *l, const json_t *store)
 {
 	char used[FORMAT_MAX], quota[FORMAT_MAX], objects[FORMAT_MAX], rows[FORMAT_MAX];
-	char *why = cli_text(store, "why");
+	char *why = document_text(store, "why");
 
-	format_bytes(used, cli_number(store, "stored_bytes"));
-	format_bytes(quota, cli_number(store, "quota"));
+	format_bytes(used, document_number(store, "stored_bytes"));
+	format_bytes(quota, document_number(store, "quota"));
 	lines_add(l, mem_printf("  a vault: stores %s and %s, %s%s%s%s%s",
-	                        format_count(rows, cli_number(store, "rows"), "row", "rows"),
-	                        format_count(objects, cli_number(store, "objects"), "object", "objects"), used,
-	                        cli_number(store, "quota") > 0 ? " of " : "",
-	                        cli_number(store, "quota") > 0 ? quota : "", why[0] != '\0' ? "; " : "", why));
+	                        format_count(rows, document_number(store, "rows"), "row", "rows"),
+	                        format_count(objects, document_number(store, "objects"), "object", "objects"), used,
+	                        document_number(store, "quota") > 0 ? " of " : "",
+	                        document_number(store, "quota") > 0 ? quota : "", why[0] != '\0' ? "; " : "", why));
 	free(why);
 }
 
@@ -37,16 +37,18 @@ static void sealed_add_store(struct lines *l, const json_t *store)
 static void sealed_add_vault(struct lines *l, const json_t *v)
 {
 	char used[FORMAT_MAX], quota[FORMAT_MAX], altered[FORMAT_MAX];
-	char *name = cli_text(v, "name"), *waits = cli_text(v, "waits_for");
+	char *name = document_text(v, "name"), *waits = document_text(v, "waits_for");
 
-	format_bytes(used, cli_number(v, "stored_bytes"));
-	format_bytes(quota, cli_number(v, "quota"));
-	lines_add(l, mem_printf("  vault %s stores %s%s%s%s%s%s", name, used, cli_number(v, "quota") > 0 ? " of " : "",
-	                        cli_number(v, "quota") > 0 ? quota : "", cli_flag(v, "full") ? ", and is full" : "",
-	                        waits[0] != '\0' ? "; waits for " : "", waits));
-	if (cli_number(v, "altered") > 0)
+	format_bytes(used, document_number(v, "stored_bytes"));
+	format_bytes(quota, document_number(v, "quota"));
+	lines_add(l, mem_printf("  vault %s stores %s%s%s%s%s%s", name, used,
+	                        document_number(v, "quota") > 0 ? " of " : "",
+	                        document_number(v, "quota") > 0 ? quota : "",
+	                        document_flag(v, "full") ? ", and is full" : "", waits[0] != '\0' ? "; waits for " : "",
+	                        waits));
+	if (document_number(v, "altered") > 0)
 		lines_add(l, mem_printf("  vault %s gave %s that an honest vault does not give", name,
-		                        format_count(altered, cli_number(v, "altered"), "block or row",
+		                        format_count(altered, document_number(v, "altered"), "block or row",
 		                                     "blocks and rows")));
 	free(name);
 	free(waits);
@@ -55,16 +57,18 @@ static void sealed_add_vault(struct lines *l, const json_t *v)
 /* What another agent signed: what is to be said against it, or since when it is known to be in sync with this one. */
 static void sealed_add_head(struct lines *l, const json_t *head)
 {
-	char *name = cli_text(head, "name"), *blame = cli_text(head, "blame"), *meeting = cli_text(head, "meeting");
+	char *name = document_text(head, "name"), *blame = document_text(head, "blame"),
+	     *meeting = document_text(head, "meeting");
 	char when[FORMAT_MAX];
 
 	if (blame[0] != '\0')
-		lines_add(l, mem_printf("  %s%s %s", cli_flag(head, "vault") ? "vault " : "", name, blame));
-	else if (strcmp(meeting, "in-sync") == 0 && !cli_flag(head, "vault"))
+		lines_add(l, mem_printf("  %s%s %s", document_flag(head, "vault") ? "vault " : "", name, blame));
+	else if (strcmp(meeting, "in-sync") == 0 && !document_flag(head, "vault"))
 		lines_add(l, mem_printf("  in sync with %s, as of %s ago", name,
-		                        format_duration(when, (int64_t)time(NULL) > cli_number(head, "as_of")
-		                                                      ? (int64_t)time(NULL) - cli_number(head, "as_of")
-		                                                      : 0)));
+		                        format_duration(when,
+		                                        (int64_t)time(NULL) > document_number(head, "as_of")
+		                                                ? (int64_t)time(NULL) - document_number(head, "as_of")
+		                                                : 0)));
 	free(name);
 	free(blame);
 	free(meeting);
@@ -75,7 +79,7 @@ void status_sealed_add(struct lines *l, const json_t *g)
 	const json_t *store = json_object_get(g, "vault"), *one;
 	size_t i;
 
-	if (!cli_flag(g, "sealed"))
+	if (!document_flag(g, "sealed"))
 		return;
 	if (store != NULL)
 		sealed_add_store(l, store);

@@ -7,6 +7,7 @@
 
 #include "agent/config/config_given.h"
 #include "agent/config/config_internal.h"
+#include "agent/config/door_address.h"
 #include "agent/config/settings_list.h"
 #include "base/mem.h"
 #include "sync/group/roster.h"
@@ -17,6 +18,7 @@ enum {
 	RESCAN_DEFAULT = 3600, /* s */
 	SCRUB_DEFAULT = 30 * 86400,
 	TOMBSTONES_AGE_DEFAULT = 30 * 86400,
+	SHOWN_MAX = 200, /* bytes of a value that is not accepted */
 };
 
 void config_init(struct config *c, const char *host_name)
@@ -41,11 +43,48 @@ static void free_group(struct config_group *g)
 	free(g->share);
 	free(g->invite_file);
 	free(g->invite_credential);
+	free(g->secret_file);
+	free(g->secret_credential);
+	free(g->founder);
 	free(g->place);
+}
+
+static void settings_groups_free(struct settings *s)
+{
+	for (size_t i = 0; i < s->ngroups; i++)
+		free(s->groups[i].name);
+	free(s->groups);
+	s->groups = NULL;
+	s->ngroups = 0;
+}
+
+void config_groups_move(struct settings *to, struct settings *from)
+{
+	settings_groups_free(to);
+	to->groups = from->groups;
+	to->ngroups = from->ngroups;
+	from->groups = NULL;
+	from->ngroups = 0;
+}
+
+void config_groups_fill(struct config *c)
+{
+	struct settings *s = &c->settings;
+
+	settings_groups_free(s);
+	s->groups = mem_calloc(c->ngroups + 1, sizeof(*s->groups));
+	for (size_t i = 0; i < c->ngroups; i++) {
+		const struct config_group *g = &c->groups[i];
+
+		if (g->vault_disk_set)
+			s->groups[s->ngroups++] =
+				(struct settings_group){ .name = mem_strdup(g->name), .vault_disk = g->vault_disk };
+	}
 }
 
 void config_free(struct config *c)
 {
+	settings_groups_free(&c->settings);
 	for (size_t i = 0; i < c->ngroups; i++)
 		free_group(&c->groups[i]);
 	free(c->groups);
@@ -89,8 +128,9 @@ int config_set_key(const struct config_key *key, void *target, const char *value
 
 	if (key->set(target, value) == 0)
 		return 0;
-	shown = log_escape(value, strlen(value));
-	*why = mem_printf("%s is '%s', but must be %s", key->name, shown, key->accepted);
+	shown = log_escape(value, strnlen(value, SHOWN_MAX));
+	*why = mem_printf("%s is '%s%s', but must be %s", key->name, shown, strlen(value) > SHOWN_MAX ? "..." : "",
+	                  key->accepted);
 	free(shown);
 	return -1;
 }
@@ -227,6 +267,32 @@ static bool overlap(const char *a, const char *b)
 	return path_is_under(a, b) || path_is_under(b, a);
 }
 
+/* A group is joined in one way. NULL, or what is wrong; fresh. */
+static char *ways_mistake(const struct config_group *g)
+{
+	const struct {
+		const char *key, *value;
+	} ways[] = { { "invite-file", g->invite_file },
+		     { "invite-credential", g->invite_credential },
+		     { "secret-file", g->secret_file },
+		     { "secret-credential", g->secret_credential } };
+	const char *given = NULL;
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (ways[i].value == NULL)
+			continue;
+		if (given != NULL)
+			return mem_printf("%s: [group %s] has both %s and %s: one of them is enough", g->place, g->name,
+			                  given, ways[i].key);
+		given = ways[i].key;
+	}
+	if (g->founder != NULL && g->secret_file == NULL && g->secret_credential == NULL)
+		return mem_printf("%s: [group %s] has a founder, but neither secret-file nor secret-credential, by "
+		                  "which the others are let in",
+		                  g->place, g->name);
+	return NULL;
+}
+
 /* With the groups before it, so that each pair of shares is compared once. */
 static int check_group(const struct config *c, size_t i, const char *home, char **why)
 {
@@ -237,11 +303,9 @@ static int check_group(const struct config *c, size_t i, const char *home, char 
 		                  config_path_accepted);
 		return -1;
 	}
-	if (g->invite_file != NULL && g->invite_credential != NULL) {
-		*why = mem_printf("%s: [group %s] has both invite-file and invite-credential: one of them is enough",
-		                  g->place, g->name);
+	*why = ways_mistake(g);
+	if (*why != NULL)
 		return -1;
-	}
 	if (home != NULL && overlap(g->share, home)) {
 		*why = mem_printf("%s: [group %s]: share is '%s', but must neither contain the agent's home (%s) "
 		                  "nor be inside it",
@@ -260,8 +324,31 @@ static int check_group(const struct config *c, size_t i, const char *home, char 
 	return 0;
 }
 
+/* An address that others reach is opened only by an admin who says so. */
+static int check_web(const struct config *c, char **why)
+{
+	const char *place = "the command line";
+	struct door_address a;
+
+	if (c->settings.web_remote || c->settings.web[0] == '\0' || door_address_parse(c->settings.web, &a) < 0 ||
+	    a.is_local)
+		return 0;
+	for (size_t i = 0; i < c->ngiven; i++) {
+		if (strcmp(c->given[i].key, "web") == 0)
+			place = c->given[i].place;
+	}
+	*why = mem_printf(
+		"%s: web is '%s', which others on the network can reach: for this machine alone set web = "
+		"127.0.0.1:%u; for others, with TLS and a password (lanyard web --password), set web-remote = "
+		"yes as well",
+		place, c->settings.web, a.port);
+	return -1;
+}
+
 int config_check(const struct config *c, const char *home, char **why)
 {
+	if (check_web(c, why) < 0)
+		return -1;
 	for (size_t i = 0; i < c->ngroups; i++) {
 		if (check_group(c, i, home, why) < 0)
 			return -1;

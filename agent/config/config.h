@@ -19,8 +19,13 @@ struct config_group {
 	char *share;             /* absolute, in its shortest form */
 	char *invite_file;       /* absolute; NULL: none */
 	char *invite_credential; /* a name below $CREDENTIALS_DIRECTORY; NULL: none */
-	char *place;             /* "file:line" of the section that named it first */
-	size_t file;             /* the last file that had a section of it: counts config_parse() calls */
+	char *secret_file;       /* as the two above, of a secret (agent/secret_groups.h) */
+	char *secret_credential;
+	char *founder;       /* the name of the agent that founds it; NULL: none does */
+	bool vault_disk_set; /* vault_disk is this group's own */
+	int64_t vault_disk;
+	char *place; /* "file:line" of the section that named it first */
+	size_t file; /* the last file that had a section of it: counts config_parse() calls */
 };
 
 /* A setting of [agent] as somebody has written it. Texts are owned. */
@@ -46,6 +51,9 @@ struct config {
 void config_init(struct config *c, const char *host_name);
 void config_free(struct config *c);
 
+/* Takes over what `from` has set for groups; the rest stays. `from` is only to be freed then. */
+void config_groups_move(struct settings *to, struct settings *from);
+
 /* One setting of [agent] by its name in the file (config_keys.c lists them). -1 with *why (fresh text: the value and
  * what is accepted). "peer" and "interface" add, the others replace. */
 int config_set(struct config *c, const char *key_name, const char *value, char **why);
@@ -61,8 +69,8 @@ int config_parse(struct config *c, const char *file, const char *text, size_t n,
 /* Applies the command line to c. -1 with *why: it has a mistake. */
 int config_options(struct config *c, const struct options *o, char **why);
 
-/* Checks that need all settings: groups without a share, shares that overlap one another or the home (NULL: not
- * checked). -1 with *why. */
+/* Checks that need all settings: a page that others could reach without web-remote, groups without a share or with two
+ * ways in, shares that overlap one another or the home (NULL: not checked). -1 with *why. */
 int config_check(const struct config *c, const char *home, char **why);
 
 /* Where the settings are without --config: /etc/lanyard/lanyard.conf for the system's home (/var/lib/lanyard), else

@@ -1,4 +1,5 @@
 /* Reading the settings from their files: see config.h. The door to inih. */
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,10 @@
 #include "base/mem.h"
 #include "sync/group/roster.h"
 
-enum { MAX_LINE = 190 /* bytes; inih cuts longer ones into two */ };
+enum {
+	MAX_LINE = 190, /* bytes; inih would cut longer ones into two: it gets a stand-in */
+	MAX_KEY = 48,
+};
 
 /* --- one file --- */
 
@@ -31,6 +35,7 @@ struct parse {
 	struct config_group *group;    /* NULL: [agent] */
 	bool agent_seen;
 	bool given[CONFIG_MAX_KEYS]; /* in this section */
+	char *long_value;            /* of the line handed to inih, which got "-" for it; NULL: it got all; owned */
 	char *why;                   /* the first mistake; owned */
 };
 
@@ -80,8 +85,6 @@ static char *line_mistake(struct parse *p, const char *line, size_t len)
 	char *name;
 	char *why;
 
-	if (len > MAX_LINE)
-		return mem_printf("the line is longer than %d bytes", MAX_LINE);
 	if (memchr(line, '\0', len) != NULL)
 		return mem_printf("the line has a NUL byte: this is not a text file");
 	while (blank < len && (line[blank] == ' ' || line[blank] == '\t'))
@@ -96,6 +99,45 @@ static char *line_mistake(struct parse *p, const char *line, size_t len)
 	return why;
 }
 
+/* The value as inih would read it: without blanks around it, and without a comment, which begins with a blank and ';'.
+ * Fresh. */
+static char *value_text(const char *at, size_t n)
+{
+	size_t end = 0;
+
+	while (n > 0 && isspace((unsigned char)*at)) {
+		at++;
+		n--;
+	}
+	while (end < n && !(end > 0 && at[end] == ';' && isspace((unsigned char)at[end - 1])))
+		end++;
+	while (end > 0 && isspace((unsigned char)at[end - 1]))
+		end--;
+	return mem_printf("%.*s", (int)end, at);
+}
+
+/* What inih gets of a line that is too long for it: the key, and a stand-in for the value. NULL: nothing to say against
+ * it; else fresh text. */
+static char *stand_in(struct parse *p, char *buf, size_t size, const char *line, size_t len)
+{
+	size_t blank = 0, key = 0;
+
+	while (blank < len && isspace((unsigned char)line[blank]))
+		blank++;
+	line += blank;
+	len -= blank;
+	(void)snprintf(buf, size, "\n");
+	if (len == 0 || line[0] == '#' || line[0] == ';' || line[0] == '[')
+		return NULL;
+	while (key < len && line[key] != '=' && line[key] != ':')
+		key++;
+	if (key == len || key > MAX_KEY)
+		return mem_printf("neither a [section] nor key = value");
+	p->long_value = value_text(line + key + 1, len - key - 1);
+	(void)snprintf(buf, size, "%.*s = -\n", (int)key, line);
+	return NULL;
+}
+
 /* fgets() for inih, one line at a time, so that a mistake's line is known. Ends early after a mistake. */
 static char *next_line(char *buf, int size, void *arg)
 {
@@ -108,13 +150,17 @@ static char *next_line(char *buf, int size, void *arg)
 	p->line++;
 	nl = memchr(p->at, '\n', (size_t)(p->end - p->at));
 	len = nl != NULL ? (size_t)(nl + 1 - p->at) : (size_t)(p->end - p->at);
+	free(p->long_value);
+	p->long_value = NULL;
 	p->why = line_mistake(p, p->at, len);
-	if (p->why != NULL || len >= (size_t)size)
-		return NULL;
-	memcpy(buf, p->at, len);
-	buf[len] = '\0';
+	if (p->why == NULL && (len > MAX_LINE || len >= (size_t)size)) {
+		p->why = stand_in(p, buf, (size_t)size, p->at, len);
+	} else if (p->why == NULL) {
+		memcpy(buf, p->at, len);
+		buf[len] = '\0';
+	}
 	p->at += len;
-	return buf;
+	return p->why == NULL ? buf : NULL;
 }
 
 /* Only the first mistake is kept; after it nothing more is read. */
@@ -126,6 +172,8 @@ static int take_setting(void *arg, const char *section, const char *name, const 
 	(void)section;
 	if (p->why != NULL)
 		return 0;
+	if (p->long_value != NULL)
+		value = p->long_value;
 	if (p->keys == NULL) {
 		p->why = mem_strdup("a setting before the first [section]");
 		return 0;
@@ -154,12 +202,14 @@ int config_parse(struct config *c, const char *file, const char *text, size_t n,
 	c->nfiles++;
 	bad = ini_parse_stream(next_line, &p, take_setting, &p);
 	line = p.line;
+	free(p.long_value);
 	/* inih continues after a line that it cannot read, so its mistake may be above ours. */
 	if (bad != 0 && (p.why == NULL || bad < p.line)) {
 		free(p.why);
 		p.why = mem_printf("%s", bad < 0 ? "no memory left" : "neither a [section] nor key = value");
 		line = bad < 0 ? 0 : bad;
 	}
+	config_groups_fill(c);
 	if (p.why == NULL)
 		return 0;
 	*why = mem_printf("%s:%d: %s", file, line, p.why);

@@ -41,4 +41,7 @@ int config_set_key(const struct config_key *key, void *target, const char *value
 /* The group of that name, made when it is new. NULL with *why. */
 struct config_group *config_named_group(struct config *c, const char *name, const char *file, int line, char **why);
 
+/* Fills in what the settings have for groups, from the groups that were read. */
+void config_groups_fill(struct config *c);
+
 #endif

@@ -119,7 +119,7 @@ static int set_interface(void *target, const char *value)
 	return 0;
 }
 
-/* Only this machine gets in: what comes from others would need TLS. */
+/* Where others get in has to be allowed by another setting, which may come later: config_check() sees to it. */
 static int set_web(void *target, const char *value)
 {
 	struct settings *s = target;
@@ -129,10 +129,18 @@ static int set_web(void *target, const char *value)
 		replace_text(&s->web, "");
 		return 0;
 	}
-	if (door_address_parse(value, &address) < 0 || !address.is_local)
+	if (door_address_parse(value, &address) < 0)
 		return -1;
 	replace_text(&s->web, value);
 	return 0;
+}
+
+static int set_web_remote(void *target, const char *value)
+{
+	struct settings *s = target;
+
+	s->web_remote = strcmp(value, "yes") == 0;
+	return s->web_remote || strcmp(value, "no") == 0 ? 0 : -1;
 }
 
 static int set_web_name(void *target, const char *value)
@@ -249,20 +257,31 @@ static int set_memory(void *target, const char *value)
 	return 0;
 }
 
-static int set_vault_disk(void *target, const char *value)
+static int set_room(int64_t *to, const char *value)
 {
-	struct settings *s = target;
 	int64_t n = 0;
 
 	if (strcmp(value, "off") != 0 && (args_size(value, 1024, &n) < 0 || n < VAULT_DISK_MIN))
 		return -1;
-	s->vault_disk = n;
+	*to = n;
 	return 0;
 }
 
-static int set_name(void *target, const char *value)
+static int set_vault_disk(void *target, const char *value)
 {
-	struct settings *s = target;
+	return set_room(&((struct settings *)target)->vault_disk, value);
+}
+
+static int set_group_vault_disk(void *target, const char *value)
+{
+	struct config_group *g = target;
+
+	g->vault_disk_set = true;
+	return set_room(&g->vault_disk, value);
+}
+
+static int set_host_name(char **to, const char *value)
+{
 	size_t len = strlen(value);
 	char *shown = log_escape(value, len);
 	bool plain = strcmp(shown, value) == 0;
@@ -270,8 +289,15 @@ static int set_name(void *target, const char *value)
 	free(shown);
 	if (len == 0 || len > MEMBER_NAME_MAX || !plain)
 		return -1;
-	replace_text(&s->name, value);
+	replace_text(to, value);
 	return 0;
+}
+
+static int set_name(void *target, const char *value)
+{
+	struct settings *s = target;
+
+	return set_host_name(&s->name, value);
 }
 
 /* An absolute path in its shortest form; NULL when it is none, or has ".." in it. Fresh. */
@@ -326,9 +352,15 @@ static int set_invite_file(void *target, const char *value)
 	return set_path(&g->invite_file, value);
 }
 
-static int set_invite_credential(void *target, const char *value)
+static int set_secret_file(void *target, const char *value)
 {
 	struct config_group *g = target;
+
+	return set_path(&g->secret_file, value);
+}
+
+static int set_credential(char **to, const char *value)
+{
 	size_t len = strlen(value);
 
 	/* A name of a credential as systemd accepts it: one path component in plain ASCII. */
@@ -338,8 +370,29 @@ static int set_invite_credential(void *target, const char *value)
 	}
 	if (len == 0 || len > MAX_CREDENTIAL || strcmp(value, ".") == 0 || strcmp(value, "..") == 0)
 		return -1;
-	replace_text(&g->invite_credential, value);
+	replace_text(to, value);
 	return 0;
+}
+
+static int set_invite_credential(void *target, const char *value)
+{
+	struct config_group *g = target;
+
+	return set_credential(&g->invite_credential, value);
+}
+
+static int set_secret_credential(void *target, const char *value)
+{
+	struct config_group *g = target;
+
+	return set_credential(&g->secret_credential, value);
+}
+
+static int set_founder(void *target, const char *value)
+{
+	struct config_group *g = target;
+
+	return set_host_name(&g->founder, value);
 }
 
 /* --- the tables --- */
@@ -349,9 +402,13 @@ static const char rate_accepted[] = "off, or bytes per second: 64K to 100G, as a
 /* The last three columns of the table: the kind, and where it is in struct settings. */
 #define AT(kind, field) CONFIG_##kind, offsetof(struct settings, field), sizeof(((struct settings *)0)->field)
 
+static const char room_accepted[] = "off, or 1M or more, in bytes or with K, M or G (of 1024)";
+static const char name_accepted[] = "1 to 64 bytes of printable text without backslashes";
+static const char credential_accepted[] =
+	"the name of a credential (LoadCredential=NAME:...): ASCII without spaces, '/' or ':'";
+
 const struct config_key config_agent_keys[] = {
-	{ "name", set_name, "1 to 64 bytes of printable text without backslashes", CONFIG_AFTER_RESTART,
-	  AT(TEXT, name) },
+	{ "name", set_name, name_accepted, CONFIG_AFTER_RESTART, AT(TEXT, name) },
 	{ "listen", set_listen, "PORT or ADDR:PORT, an IPv6 address in brackets, port 0 to 65535", CONFIG_AFTER_RESTART,
 	  AT(TEXT, listen) },
 	{ "metrics", set_metrics, "ADDR:PORT, an IPv6 address in brackets, or the absolute path of a socket",
@@ -362,8 +419,10 @@ const struct config_key config_agent_keys[] = {
 	{ "interface", set_interface, "the name of a network interface (ip link), at most 16 of them",
 	  CONFIG_AFTER_RESTART, AT(LIST, interfaces) },
 	{ "log-level", set_log_level, "error, warn, info or debug", CONFIG_AT_ONCE, AT(NUMBER, log_level) },
-	{ "web", set_web, "off, 127.0.0.1:PORT, [::1]:PORT, or the absolute path of a socket", CONFIG_AFTER_RESTART,
-	  AT(TEXT, web) },
+	{ "web", set_web,
+	  "off, 127.0.0.1:PORT, [::1]:PORT, the absolute path of a socket, or with web-remote = yes another ADDR:PORT",
+	  CONFIG_AFTER_RESTART, AT(TEXT, web) },
+	{ "web-remote", set_web_remote, "yes or no", CONFIG_AFTER_RESTART, AT(NUMBER, web_remote) },
 	{ "web-name", set_web_name, "a host name without a port, at most 16 of them", CONFIG_AFTER_RESTART,
 	  AT(LIST, web_names) },
 	{ "rescan-interval", set_rescan, "60s to 30d, as a number with s, m, h or d", CONFIG_AFTER_RESTART,
@@ -377,8 +436,7 @@ const struct config_key config_agent_keys[] = {
 	{ "download-limit", set_download, rate_accepted, CONFIG_AT_ONCE, AT(NUMBER, download) },
 	{ "memory", set_memory, "8M to 16G, in bytes or with K, M or G (of 1024)", CONFIG_AFTER_RESTART,
 	  AT(NUMBER, memory) },
-	{ "vault-disk", set_vault_disk, "off, or 1M or more, in bytes or with K, M or G (of 1024)", CONFIG_AT_ONCE,
-	  AT(NUMBER, vault_disk) },
+	{ "vault-disk", set_vault_disk, room_accepted, CONFIG_AT_ONCE, AT(NUMBER, vault_disk) },
 	{ "tombstones-age", set_tombstones_age, "off, or 1s to 3650d, as a number with s, m, h or d",
 	  CONFIG_AFTER_RESTART, AT(NUMBER, tombstones_age_s) },
 	{ 0 },
@@ -386,12 +444,14 @@ const struct config_key config_agent_keys[] = {
 
 const char config_path_accepted[] = "an absolute path other than /, without ..";
 
-/* A group that is here already is left as it is; one that is not is joined at the next reload. */
+/* A group that is here already stays as it is, except for vault-disk; one that is not is joined at the next reload. */
 const struct config_key config_group_keys[] = {
 	{ .name = "share", .set = set_share, .accepted = config_path_accepted },
 	{ .name = "invite-file", .set = set_invite_file, .accepted = config_path_accepted },
-	{ .name = "invite-credential",
-	  .set = set_invite_credential,
-	  .accepted = "the name of a credential (LoadCredential=NAME:...): ASCII without spaces, '/' or ':'" },
+	{ .name = "invite-credential", .set = set_invite_credential, .accepted = credential_accepted },
+	{ .name = "secret-file", .set = set_secret_file, .accepted = config_path_accepted },
+	{ .name = "secret-credential", .set = set_secret_credential, .accepted = credential_accepted },
+	{ .name = "founder", .set = set_founder, .accepted = name_accepted },
+	{ .name = "vault-disk", .set = set_group_vault_disk, .accepted = room_accepted },
 	{ 0 },
 };

@@ -38,6 +38,7 @@ int door_address_parse(const char *text, struct door_address *a)
 	memcpy(host, brackets ? text + 1 : text, brackets ? len - 2 : len);
 	if (inet_pton(brackets ? AF_INET6 : AF_INET, host, a->ip) != 1)
 		return -1;
+	a->is_any = memcmp(a->ip, (unsigned char[16]){ 0 }, sizeof(a->ip)) == 0;
 	a->is_local = brackets ? memcmp(a->ip, ipv6_loopback, sizeof(ipv6_loopback)) == 0 : a->ip[0] == 127;
 	return 0;
 }

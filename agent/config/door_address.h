@@ -13,6 +13,7 @@ struct door_address {
 	uint16_t port;        /* 0: any free one; 0 for a path */
 	unsigned char ip[16]; /* 4 or 16 bytes, in network order */
 	bool is_local;        /* only this machine reaches it */
+	bool is_any;          /* all addresses of this machine */
 };
 
 /* -1: it is neither of the two. */

@@ -11,6 +11,7 @@
 #include "sync/group/id.h"
 
 struct engine;
+struct event;
 struct fetch;
 struct index;
 struct peer_group;
@@ -23,6 +24,11 @@ const char *engine_name(const struct engine *e); /* the group's */
 const struct group_id *engine_group(const struct engine *e);
 const char *engine_share_path(const struct engine *e);
 struct roster *engine_roster(struct engine *e);
+/* How a member is called where people read it: its name, and the beginning of its ID. Fresh, safe for logs. */
+char *engine_members_called(const struct engine *e, const struct agent_id *id);
+/* The same for an event about this agent: its name if it is a member, and how much of its ID is shown. What they point
+ * to is the roster's. */
+void engine_members_describe(const struct engine *e, const struct agent_id *id, struct event *event);
 struct index *engine_index(struct engine *e); /* NULL while joining or in error */
 struct fetch *engine_fetch(struct engine *e); /* NULL without a share */
 struct peer_group *engine_peers(struct engine *e);
@@ -74,7 +80,7 @@ bool engine_is_excluded(const struct engine *e);
 bool engine_opening(const struct engine *e);
 /* The message for a disk that does not answer; NULL: it answers. */
 const char *engine_stuck(struct engine *e);
-/* settings.vault_disk is another one: of a vault that runs, at once. */
+/* vault_disk may be another one in the settings: of a vault that runs, at once. */
 void engine_vault_quota_changed(struct engine *e);
 /* The errno of what the agent's user may not do in the share; 0: none is known. */
 int engine_share_access(const struct engine *e);

@@ -66,15 +66,11 @@ void engine_burst_begins(void *arg, const struct fetch_burst *b)
 {
 	struct engine *e = arg;
 	struct engine_burst burst = of_member(e, b);
-	char id[ID_TEXT_MAX] = "not a member now", *shown = NULL, *who, *text;
+	char *shown = burst.known ? engine_members_called(e, &burst.by) : mem_strdup("somebody (not a member now)");
+	char *who, *text;
 
-	if (burst.known) {
-		agent_id_text(id, &burst.by);
-		shown = log_escape(burst.name, strlen(burst.name));
-	}
 	who = b->by == 0 ? mem_strdup("several members")
-	                 : mem_printf("%s%s (%s)", b->brings ? "several members, as reported by " : "",
-	                              shown ? shown : "somebody", id);
+	                 : mem_printf("%s%s", b->brings ? "several members, as reported by " : "", shown);
 	text = mem_printf("%s deleted, replaced or emptied %lld files at once: that is held here. If it "
 	                  "was intended: lanyard release",
 	                  who, (long long)b->files);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "agent/engine/choice_change.h"
 #include "agent/engine/engine_choices.h"
 #include "agent/engine/engine_internal.h"
 #include "base/mem.h"
@@ -27,22 +28,6 @@ struct unshared_page {
 	bool full;
 };
 
-/* CHANGE_MERGED: the scan is complete that had to come first. */
-enum change_kind { CHANGE_MERGED, CHANGE_STAMP, CHANGE_MODE, CHANGE_RULES, CHANGE_UNSHARE, CHANGE_SHARE };
-
-struct choice_change {
-	enum change_kind kind;
-	enum choose_mode mode;
-	bool get;
-	bool dropped; /* by a drop, which sees to the rest itself */
-	char **what;  /* patterns or paths; owned, each too */
-	size_t n;
-	char *why; /* it was refused; owned */
-	engine_choices_fn *done;
-	void *arg;
-	struct choice_change *prev, *next;
-};
-
 struct engine_choices {
 	struct share_choices *now;
 	struct choices view;     /* of `now`: the index keeps this address */
@@ -61,80 +46,6 @@ struct write_job {
 	struct share_choices *next; /* what is written; NULL once it is in effect */
 	char *why;
 };
-
-static void change_end(struct choice_change *change, const char *why)
-{
-	if (change->done != NULL)
-		change->done(change->arg, change->why != NULL ? change->why : why);
-	for (size_t i = 0; i < change->n; i++)
-		free(change->what[i]);
-	free(change->what);
-	free(change->why);
-	free(change);
-}
-
-static void end_all(struct choice_change **list, const char *why)
-{
-	struct choice_change *change;
-
-	while ((change = *list) != NULL) {
-		DL_DELETE(*list, change);
-		change_end(change, why);
-	}
-}
-
-/* --- a change is made to a copy --- */
-
-static char *refuse_many(const char *what)
-{
-	char *name = log_escape(what, strlen(what));
-	char *why = mem_printf("%s: there are too many rules or paths already (%d at most); a folder or a pattern "
-	                       "covers many files",
-	                       name, SHARE_CHOICES_MAX);
-
-	free(name);
-	return why;
-}
-
-static char *refuse_part(const char *what, const char *above)
-{
-	char *name = log_escape(what, strlen(what)), *folder = log_escape(above, strlen(above));
-	char *why = mem_printf("%s: it is in %s, which is not shared as a whole: share that", name, folder);
-
-	free(folder);
-	free(name);
-	return why;
-}
-
-static char *choice_change_one(const struct choice_change *change, const char *what, struct share_choices *next)
-{
-	const char *above = NULL;
-
-	if (change->kind == CHANGE_RULES && share_choices_add_rule(next, what, change->get) < 0)
-		return refuse_many(what);
-	if (change->kind == CHANGE_UNSHARE && share_choices_unshare(next, what) < 0)
-		return refuse_many(what);
-	if (change->kind == CHANGE_SHARE && share_choices_share(next, what, &above) < 0)
-		return refuse_part(what, above);
-	return NULL;
-}
-
-/* All of the change, or nothing: then it has its reason. */
-static void change_apply(struct choice_change *change, struct share_choices **next)
-{
-	struct share_choices *copy = share_choices_dup(*next);
-
-	if (change->kind == CHANGE_MODE)
-		share_choices_set_mode(copy, change->mode);
-	for (size_t i = 0; i < change->n && change->why == NULL; i++)
-		change->why = choice_change_one(change, change->what[i], copy);
-	if (change->why == NULL) {
-		share_choices_free(*next);
-		*next = copy;
-	} else {
-		share_choices_free(copy);
-	}
-}
 
 /* --- effect --- */
 
@@ -226,7 +137,7 @@ static void choices_take_effect(struct engine *e)
 			                   change->arg);
 			change->done = NULL;
 		}
-		change_end(change, NULL);
+		choice_change_end(change, NULL);
 	}
 }
 
@@ -260,7 +171,7 @@ static void write_done(void *arg)
 			choices_take_effect(e);
 		} else {
 			engine_log(e, LOG_ERROR, "group %s: %s", engine_name(e), j->why);
-			end_all(&c->written, j->why);
+			choice_change_end_all(&c->written, j->why);
 		}
 	}
 	share_handle_free(j->handle);
@@ -310,12 +221,12 @@ static void choices_write_begin(struct engine *e)
 	c->written = c->waiting;
 	c->waiting = NULL;
 	DL_FOREACH(c->written, change)
-		change_apply(change, &next);
+		choice_change_apply(change, &next);
 	handle = share_handle_of(e->share);
 	if (handle == NULL || raise_stamp(e, next) < 0) {
 		share_handle_free(handle);
 		share_choices_free(next);
-		end_all(&c->written, "what was chosen cannot be stored now; see the agent's log");
+		choice_change_end_all(&c->written, "what was chosen cannot be stored now; see the agent's log");
 		return;
 	}
 	j = MEM_NEW(struct write_job);
@@ -340,7 +251,7 @@ static void change_add(struct engine *e, struct choice_change template, const ch
 	for (; change->n < n; change->n++)
 		change->what[change->n] = mem_strdup(what[change->n]);
 	if (e->choices == NULL || e->choices->stopped) {
-		change_end(change, engine_why_no_files(e));
+		choice_change_end(change, engine_why_no_files(e));
 		return;
 	}
 	DL_APPEND(e->choices->waiting, change);
@@ -474,8 +385,8 @@ void engine_choices_stop(struct engine *e)
 	loop_timer_free(c->walk);
 	c->soon = c->walk = NULL;
 	engine_aside_stop(e);
-	end_all(&c->waiting, "the group stopped meanwhile");
-	end_all(&c->written, "the group stopped meanwhile");
+	choice_change_end_all(&c->waiting, "the group stopped meanwhile");
+	choice_change_end_all(&c->written, "the group stopped meanwhile");
 }
 
 void engine_choices_free(struct engine *e)

@@ -1,8 +1,6 @@
 /* See engine_heads.h. */
 #include "agent/engine/engine_heads.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,15 +13,7 @@
 
 enum {
 	TICK_MS = 1000,
-	JUDGE_ONCE = 64,               /* heads that are compared in one tick */
-	BLAME_KEPT_S = 90 * 24 * 3600, /* a restart forgets what is older */
-	BLAMES = 8,                    /* for a stored blame: more than there are in enum heads_blame */
-};
-
-/* Somebody who was reported. */
-struct heads_reported {
-	struct agent_id id;
-	enum heads_blame blame;
+	JUDGE_ONCE = 64, /* heads that are compared in one tick */
 };
 
 struct engine_heads {
@@ -31,11 +21,10 @@ struct engine_heads {
 	struct heads *heads;
 	struct engine_relay *relay;
 	struct engine_signer *signer;
-	struct loop_timer *tick;         /* runs while heads are to be passed on or compared */
-	struct bytes told;               /* our newest head, as others are sent it; empty: none */
-	bool judging;                    /* what the heads prove is to be noted when all are compared */
-	struct heads_reported *reported; /* owned */
-	size_t nreported;
+	struct engine_blame *blame;
+	struct loop_timer *tick; /* runs while heads are to be passed on or compared */
+	struct bytes told;       /* our newest head, as others are sent it; empty: none */
+	bool judging;            /* what the heads prove is to be noted when all are compared */
 };
 
 static void tick_soon(struct engine_heads *h)
@@ -81,90 +70,12 @@ static void note_proof(struct engine *e, const struct heads_about *a)
 		(void)index_note_far(e->index, proof.epoch, proof.seq);
 }
 
-/* Notes that an agent is said to be to blame for this. False: that is known. */
-static bool note_reported(struct engine_heads *h, const struct agent_id *id, enum heads_blame blame)
-{
-	struct heads_reported *r = NULL;
-
-	for (size_t i = 0; i < h->nreported && r == NULL; i++) {
-		if (agent_id_equal(&h->reported[i].id, id))
-			r = &h->reported[i];
-	}
-	if (r == NULL && blame == HEADS_BLAMELESS)
-		return false;
-	if (r == NULL) {
-		h->reported = mem_realloc(h->reported, h->nreported + 1, sizeof(h->reported[0]));
-		r = &h->reported[h->nreported++];
-		*r = (struct heads_reported){ .id = *id };
-	}
-	if (r->blame == blame)
-		return false;
-	r->blame = blame;
-	return true;
-}
-
-/* A value of the index: what an agent is to blame for, and since when. */
-static void blame_key(char key[32], const struct agent_id *id)
-{
-	(void)snprintf(key, 32, "blame %016" PRIx64, agent_id_short(id));
-}
-
-/* What is withheld is found out again. */
-static void blame_store(struct engine *e, const struct heads_about *a)
-{
-	char key[32];
-
-	blame_key(key, a->id);
-	if (a->blame_s != 0)
-		(void)index_meta_put(e->index, key, a->blame_s * BLAMES + (int64_t)a->blame);
-}
-
-static void blame_load(struct engine *e, const struct agent_id *id)
-{
-	enum heads_blame blame;
-	int64_t value;
-	char key[32];
-
-	blame_key(key, id);
-	if (index_meta_get(e->index, key, &value) <= 0 || value / BLAMES < clock_wall_s() - BLAME_KEPT_S)
-		return;
-	blame = (enum heads_blame)(value % BLAMES);
-	if (blame <= HEADS_WITHHOLDS || blame > HEADS_FORKED)
-		return;
-	heads_blame_again(e->heads->heads, id, blame, value / BLAMES);
-	(void)note_reported(e->heads, id, blame);
-}
-
-static void blame_forget(struct engine *e, const struct agent_id *id)
-{
-	int64_t value;
-	char key[32];
-
-	blame_key(key, id);
-	if (index_meta_get(e->index, key, &value) > 0 && value != 0)
-		(void)index_meta_put(e->index, key, 0);
-}
-
-/* Says once what an agent is to blame for. */
-static void report(struct engine *e, const struct heads_about *a)
-{
-	char *who, *text;
-
-	if (!note_reported(e->heads, a->id, a->blame) || a->blame == HEADS_BLAMELESS)
-		return;
-	blame_store(e, a);
-	who = engine_members_called(e, a->id);
-	text = mem_printf("%s %s", who, heads_blame_text(a->blame));
-	engine_log(e, LOG_WARN, "group %s: %s", engine_name(e), text);
-	engine_members_emit(e, a->id, "problem", text);
-	free(text);
-	free(who);
-}
-
 static bool conclude_one(void *arg, const struct heads_about *a)
 {
-	note_proof(arg, a);
-	report(arg, a);
+	struct engine *e = arg;
+
+	note_proof(e, a);
+	engine_blame_report(e->heads->blame, a);
 	return true;
 }
 
@@ -205,6 +116,7 @@ static void head_came(struct engine *e, const struct roster_member *by, struct h
 	struct engine_heads *h = e->heads;
 	uint64_t epoch = head->epoch, number = head->number, peer = agent_id_short(&by->id);
 	struct heads_from from;
+	enum heads_news news;
 	struct agent_id id;
 
 	if (!head_counts(e, head, &id)) {
@@ -212,7 +124,9 @@ static void head_came(struct engine *e, const struct roster_member *by, struct h
 		return;
 	}
 	from = from_whom(e, &by->id, &id);
-	switch (heads_take(h->heads, head, &from)) {
+	news = heads_take(h->heads, head, &from);
+	engine_blame_store(h->blame, &id);
+	switch (news) {
 	case HEADS_NOTHING:
 		break;
 	case HEADS_KEPT:
@@ -283,8 +197,21 @@ void engine_heads_hello(struct engine *e, uint64_t peer, const struct msg_vault 
 	if (e->heads == NULL || !roster_member_by_short(e->roster, peer, &m) || !rights_has(m.role, RIGHT_STORE) ||
 	    !heads_served(e->heads->heads, &m.id, hello->epoch, hello->seq, clock_wall_s()))
 		return;
+	engine_blame_store(e->heads->blame, &m.id);
 	e->heads->judging = true;
 	tick_soon(e->heads);
+}
+
+bool engine_heads_number(const struct engine *e, uint64_t peer, uint64_t epoch, uint64_t *seq)
+{
+	struct heads_about about;
+	struct roster_member m;
+
+	if (e->heads == NULL || !roster_member_by_short(e->roster, peer, &m) ||
+	    !heads_about(e->heads->heads, &m.id, &about) || about.head->epoch != epoch)
+		return false;
+	*seq = about.head->seq;
+	return true;
 }
 
 /* --- the roster --- */
@@ -307,17 +234,42 @@ static bool add_gone(void *arg, const struct heads_about *a)
 	return true;
 }
 
+/* What a key file says of a vault that is none any more counts for nothing if it comes back: it may begin again then.
+ */
+static void forget_seen(struct engine *e)
+{
+	size_t n = 0;
+	char *why = NULL;
+	struct agent_id id;
+
+	for (size_t i = 0; i < e->nseen; i++) {
+		identity_id_of_key(&id, e->seen[i].key);
+		if (roster_may(e->roster, &id, RIGHT_STORE))
+			e->seen[n++] = e->seen[i];
+		else
+			heads_drop(e->heads->heads, &id);
+	}
+	if (n == e->nseen)
+		return;
+	e->nseen = n;
+	/* It is tried again at the next change, and at the next start. */
+	if (engine_store_save(e, &why) < 0)
+		engine_log(e, LOG_WARN, "group %s: %s", engine_name(e), why);
+	free(why);
+}
+
 void engine_heads_roster(struct engine *e)
 {
 	struct heads_gone gone = { .e = e };
 
 	if (e->heads == NULL)
 		return;
+	forget_seen(e);
 	heads_each(e->heads->heads, add_gone, &gone);
 	for (size_t i = 0; i < gone.n; i++) {
 		heads_drop(e->heads->heads, &gone.ids[i]);
 		(void)index_head_forget(e->index, gone.ids[i].b);
-		blame_forget(e, &gone.ids[i]);
+		engine_blame_forget(e->heads->blame, &gone.ids[i]);
 	}
 	free(gone.ids);
 	engine_signer_soon(e->heads->signer);
@@ -349,7 +301,7 @@ static bool load(void *arg, const uint8_t agent[32], uint64_t epoch, uint64_t nu
 		if (agent_id_equal(&id, identity_id(e->context->self)) && head.epoch == from.epoch)
 			bytes_append(&e->heads->told, p, n);
 		(void)heads_take(e->heads->heads, &head, &from);
-		blame_load(e, &id);
+		engine_blame_load(e->heads->blame, &id);
 	}
 	head_clear(&head);
 	return true;
@@ -377,10 +329,12 @@ void engine_heads_start(struct engine *e)
 	h->e = e;
 	h->heads = heads_new(&e->group, identity_id(e->context->self));
 	h->relay = engine_relay_new(e);
+	h->blame = engine_blame_new(e, h->heads);
 	h->told = BYTES_INIT(HEAD_LEN_MAX);
 	h->signer = engine_signer_new(e, h->heads);
 	h->tick = loop_timer_new(e->context->loop, tick, h);
 	(void)index_heads(e->index, load, e);
+	forget_seen(e);
 	expect_seen(e);
 	engine_signer_soon(h->signer);
 }
@@ -395,9 +349,9 @@ void engine_heads_stop(struct engine *e)
 	engine_signer_free(h->signer);
 	loop_timer_free(h->tick);
 	engine_relay_free(h->relay);
+	engine_blame_free(h->blame);
 	heads_free(h->heads);
 	bytes_free(&h->told);
-	free(h->reported);
 	free(h);
 }
 

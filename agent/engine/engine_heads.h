@@ -5,6 +5,7 @@
  *   engine_heads_root   the root of our rows, by slices and on a worker
  *   engine_heads_sign   our own: when, what it says, its way to the disk
  *   engine_heads_relay  which heads others are still to be sent
+ *   engine_heads_blame  what others are to blame for, said and stored
  *   engine_heads        all of it together
  *
  * The order is always: the head into the index, committed, synced; then it is sent. A number that was told and then
@@ -75,6 +76,20 @@ void engine_relay_all(struct engine_relay *r, uint64_t peer);
 /* Sends a head to all that are connected, except this peer (0: none). */
 void engine_relay_send(struct engine *e, const uint8_t *p, size_t n, uint64_t but);
 
+/* --- engine_heads_blame.c --- */
+
+struct engine_blame;
+/* heads: stays the caller's, and outlives it. */
+struct engine_blame *engine_blame_new(struct engine *e, struct heads *heads);
+/* NULL is allowed. */
+void engine_blame_free(struct engine_blame *b);
+/* Stores what this agent is to blame for; takes it up again at a start; forgets it. */
+void engine_blame_store(struct engine_blame *b, const struct agent_id *id);
+void engine_blame_load(struct engine_blame *b, const struct agent_id *id);
+void engine_blame_forget(struct engine_blame *b, const struct agent_id *id);
+/* Tells users once of each blame. */
+void engine_blame_report(struct engine_blame *b, const struct heads_about *a);
+
 /* --- engine_heads.c --- */
 
 void engine_heads_start(struct engine *e);
@@ -88,6 +103,8 @@ void engine_heads_roster(struct engine *e);
 /* See peer_seal.h. peer: a short ID. */
 void engine_heads_proved(struct engine *e, uint64_t peer);
 void engine_heads_in(struct engine *e, uint64_t peer, const struct msg_heads *m);
+/* Whether the newest head of this member is one of that epoch, and its row number. */
+bool engine_heads_number(const struct engine *e, uint64_t peer, uint64_t epoch, uint64_t *seq);
 /* We are a member, and this vault says hello. */
 void engine_heads_hello(struct engine *e, uint64_t peer, const struct msg_vault *hello);
 void engine_heads_debug(const struct engine *e, debug_fn *fn, void *arg);

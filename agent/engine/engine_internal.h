@@ -12,10 +12,10 @@
  *   engine_sync, engine_verify, engine_versions, engine_tombstones, engine_rules, engine_burst, engine_seen,
  *   engine_members, engine_role, engine_roster, engine_requests
  *                     the parts: each owns a struct engine_x, and starts and stops it
- *   engine_aside, engine_choices, engine_drop, engine_revert
+ *   engine_aside, engine_choices (choice_change), engine_drop, engine_revert
  *                     what this agent has chosen, and what follows for rows that are not shared, or not wanted
  *   engine_keys_sign  signs what is due in a sealed group
- *   engine_heads_root, engine_heads_relay, engine_heads
+ *   engine_heads_root, engine_heads_relay, engine_heads_blame, engine_heads
  *                     what agents of a sealed group sign of their state: see engine_heads.h
  *   engine_seal       what the connections of a sealed group ask
  *   engine_comings    tells peers of files that have no record yet
@@ -294,8 +294,6 @@ void engine_members_free(struct engine *e);
 void engine_members_changed(struct engine *e);
 /* The role that it had then; ROLE_NONE: it was not a member. */
 enum role engine_members_role(const struct engine *e, const struct agent_id *id);
-/* How a member is called where people read it: its name, and the beginning of its ID. Fresh, safe for logs. */
-char *engine_members_called(const struct engine *e, const struct agent_id *id);
 /* An event about this member. */
 void engine_members_emit(struct engine *e, const struct agent_id *id, const char *kind, const char *reason);
 /* The message that this agent is no longer a member, and why; fresh. */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+enum { ID_SHOWN = 7 };    /* characters of an ID, at least */
 enum { EVENTS_MAX = 32 }; /* for one change of the roster: the list of members says the rest */
 
 struct known_member {
@@ -34,16 +35,30 @@ void engine_members_free(struct engine *e)
 
 /* --- words --- */
 
-/* "bob (abcdefg)", or the start of the ID alone. Fresh, safe for logs. */
-static char *called(const char *name, const struct agent_id *id)
+/* A member can make itself an ID that begins like another one's, so as much is shown as tells them apart. */
+static size_t id_shown(const struct roster *r, const struct agent_id *id)
 {
+	size_t apart = r != NULL ? roster_id_apart(r, id) : 0;
+
+	return apart > ID_SHOWN ? apart : ID_SHOWN;
+}
+
+static bool member_of(const struct roster *r, const struct agent_id *id, struct roster_member *m)
+{
+	return r != NULL && roster_member_by_short(r, agent_id_short(id), m) && agent_id_equal(&m->id, id);
+}
+
+/* "bob (abcdefg)", or the start of the ID alone. Fresh, safe for logs. */
+static char *called(const struct roster *r, const char *name, const struct agent_id *id)
+{
+	int shown = (int)id_shown(r, id);
 	char text[ID_TEXT_MAX], *safe, *both;
 
 	agent_id_text(text, id);
 	if (name == NULL || name[0] == '\0')
-		return mem_printf("%.7s", text);
+		return mem_printf("%.*s", shown, text);
 	safe = log_escape(name, strlen(name));
-	both = mem_printf("%s (%.7s)", safe, text);
+	both = mem_printf("%s (%.*s)", safe, shown, text);
 	free(safe);
 	return both;
 }
@@ -51,9 +66,8 @@ static char *called(const char *name, const struct agent_id *id)
 static char *called_in(const struct roster *r, const struct agent_id *id)
 {
 	struct roster_member m;
-	bool is_member = roster_member_by_short(r, agent_id_short(id), &m) && agent_id_equal(&m.id, id);
 
-	return called(is_member ? m.name : NULL, id);
+	return called(r, member_of(r, id, &m) ? m.name : NULL, id);
 }
 
 /* What happened to an agent, and to ourselves also what to do. */
@@ -106,6 +120,18 @@ char *engine_members_why_outside(const struct engine *e)
 
 /* --- changes --- */
 
+void engine_members_describe(const struct engine *e, const struct agent_id *id, struct event *event)
+{
+	struct roster_member m;
+
+	if (member_of(e->roster, id, &m))
+		event->name = m.name;
+	if (event->name != NULL && event->name[0] == '\0')
+		event->name = NULL;
+	event->id_shown = id_shown(e->roster, id);
+}
+
+/* Takes reason over. */
 static void emit_about(struct engine *e, const struct agent_id *id, struct event event, char *reason)
 {
 	char text[ID_TEXT_MAX];
@@ -114,6 +140,7 @@ static void emit_about(struct engine *e, const struct agent_id *id, struct event
 	event.group = engine_name(e);
 	event.peer = text;
 	event.reason = reason;
+	engine_members_describe(e, id, &event);
 	events_emit(e->context->events, &event);
 	free(reason);
 }
@@ -130,7 +157,7 @@ char *engine_members_called(const struct engine *e, const struct agent_id *id)
 
 static void emit_added(struct engine *e, const struct known_member *m)
 {
-	char *who = called(m->name, &m->id);
+	char *who = called(e->roster, m->name, &m->id);
 
 	emit_about(e, &m->id, (struct event){ .kind = "member-added" },
 	           mem_printf("%s is a member now, as %s", who, role_name(m->role)));
@@ -139,9 +166,9 @@ static void emit_added(struct engine *e, const struct known_member *m)
 
 static void emit_removed(struct engine *e, const struct known_member *m)
 {
-	char *who = called(m->name, &m->id), *why = outside_text(e->roster, &m->id, false);
+	char *who = called(e->roster, m->name, &m->id), *why = outside_text(e->roster, &m->id, false);
 
-	emit_about(e, &m->id, (struct event){ .kind = "member-removed" },
+	emit_about(e, &m->id, (struct event){ .kind = "member-removed", .name = m->name },
 	           mem_printf("%s is no longer a member: %s", who, why));
 	free(who);
 	free(why);
@@ -149,7 +176,7 @@ static void emit_removed(struct engine *e, const struct known_member *m)
 
 static void emit_role(struct engine *e, const struct known_member *m, enum role before)
 {
-	char *who = called(m->name, &m->id);
+	char *who = called(e->roster, m->name, &m->id);
 
 	emit_about(e, &m->id, (struct event){ .kind = "role-changed" },
 	           mem_printf("%s is %s now, and was %s", who, role_name(m->role), role_name(before)));

@@ -72,7 +72,7 @@ void engine_mirror_stop(struct engine *e)
 		background[i].stop(e);
 	/* Connections first, so that no peer calls into a part that is being taken down. */
 	if (e->peers && e->index)
-		peer_group_pause(e->peers, true);
+		peer_group_close(e->peers, "this agent stops sharing the group");
 	e->local = NULL;
 	local_free(local);
 	if (e->fetch)

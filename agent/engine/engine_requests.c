@@ -71,6 +71,7 @@ static bool was_told(const struct engine_requests *q, const char *code)
 /* What a stranger wrote is shown, but cannot fill logs or screens. */
 static void tell_request(struct engine *e, const struct requests_item *item)
 {
+	struct event event = { .kind = "request", .group = engine_name(e), .name = item->name };
 	char id[ID_TEXT_MAX];
 	char *key = mem_printf("request %s", e->dir);
 	char *text = mem_printf("%s at %s asks to join, code %s%s%s", item->name[0] != '\0' ? item->name : "an agent",
@@ -80,8 +81,10 @@ static void tell_request(struct engine *e, const struct requests_item *item)
 	if (log_allow(key, TOLD_PER_MINUTE)) {
 		log_about(LOG_INFO, &(struct log_about){ .group = engine_name(e), .peer = id },
 		          "group %s: %s (lanyard requests)", engine_name(e), text);
-		events_emit(e->context->events,
-		            &(struct event){ .kind = "request", .group = engine_name(e), .peer = id, .reason = text });
+		event.peer = id;
+		event.reason = text;
+		engine_members_describe(e, &item->asker, &event);
+		events_emit(e->context->events, &event);
 	}
 	free(text);
 	free(key);

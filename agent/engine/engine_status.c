@@ -107,6 +107,7 @@ static void vault_status(struct engine *e, struct engine_status *s)
 	if (!s->vault)
 		return;
 	s->peer = peer_group_counters(e->peers);
+	s->rates = peer_group_rates(e->peers);
 	peer_group_each(e->peers, count_peer, &s->peers);
 	s->here = peer_group_here(e->peers);
 	s->settled = !s->store.behind && !s->store.unsafe;
@@ -137,6 +138,7 @@ void engine_status(struct engine *e, struct engine_status *s)
 		s->held = engine_held(e);
 		s->fetch = fetch_counters(e->fetch);
 		s->peer = peer_group_counters(e->peers);
+		s->rates = peer_group_rates(e->peers);
 		peer_group_each(e->peers, count_peer, &s->peers);
 		s->here = peer_group_here(e->peers);
 		s->waits_for = lack_here(e, s);
@@ -193,7 +195,8 @@ void engine_local_paths(struct engine *e, int max, bool (*fn)(void *arg, const c
 		(void)index_asides(e->index, "", "", ASIDES_LOOK, local_path, &l);
 }
 
-enum { ID_SHOWN = 7, WHO_MAX = 160, REASON_MAX = 400 };
+/* Room for a name whose every byte is escaped, and an ID in full. */
+enum { WHO_MAX = 4 * MEMBER_NAME_MAX + ID_TEXT_MAX + 4, REASON_MAX = WHO_MAX + 240 };
 
 struct problems {
 	const struct engine *engine;
@@ -215,18 +218,18 @@ static bool local_problem(void *arg, const struct local_problem *l)
 	return tell_problem(arg, &p);
 }
 
-/* How a member is shown to users: the beginning of its agent ID, and the name it gives itself. */
 static void name_member(const struct engine *e, uint64_t member, char *out, size_t max)
 {
 	struct roster_member m;
-	char id[ID_TEXT_MAX];
+	char *who;
 
 	if (!roster_member_by_short(e->roster, member, &m)) {
 		(void)snprintf(out, max, "a former member");
 		return;
 	}
-	agent_id_text(id, &m.id);
-	(void)snprintf(out, max, "%.*s (%s)", ID_SHOWN, id, m.name);
+	who = engine_members_called(e, &m.id);
+	(void)snprintf(out, max, "%s", who);
+	free(who);
 }
 
 /* Only a download that waits is a problem; its reason names the member whose word it is, where that matters. */
@@ -290,18 +293,14 @@ void engine_stuck_paths(struct engine *e, struct engine_stuck_paths *p)
 	p->downloads = (int64_t)fetch_waiting(e->fetch);
 	p->unreadable = local_failing(e->local);
 	p->unshareable = local_problems(e->local, NULL, NULL) - p->unreadable;
-	if (p->unshareable < 0)
-		p->unshareable = 0;
 }
 
 int64_t engine_problem_count(struct engine *e)
 {
-	int64_t n = 0;
+	struct engine_stuck_paths p;
 
-	if (!engine_has_mirror(e))
-		return 0;
-	fetch_refusals(e->fetch, count_refusal, &n);
-	return n + (int64_t)fetch_waiting(e->fetch) + local_problems(e->local, NULL, NULL);
+	engine_stuck_paths(e, &p);
+	return p.downloads + p.unreadable + p.unshareable + p.announced;
 }
 
 void engine_problems(struct engine *e, size_t max, bool (*fn)(void *arg, const struct engine_problem *p), void *arg)

@@ -48,6 +48,7 @@ struct engine_status {
 	struct engine_counts counts;
 	struct fetch_counters fetch;
 	struct peer_counters peer;
+	struct peer_rates rates;
 	bool vault;                /* it is one: in sync is that all that connected members told is stored */
 	struct vault_counts store; /* what it stores */
 };
@@ -88,7 +89,8 @@ void engine_disk_space(struct engine *e, int64_t *free_bytes, int64_t *size);
 struct engine_stuck_paths {
 	int64_t downloads;   /* files of others that do not come now */
 	int64_t unreadable;  /* files here that cannot be read at present */
-	int64_t unshareable; /* what is here and cannot be shared */
+	int64_t unshareable; /* what else is here and is not told to others: what cannot be shared, files that keep
+	                        changing, deletions that are held, and 1 if the watch cannot see everything */
 	int64_t announced;   /* members that announce more than is accepted */
 };
 void engine_stuck_paths(struct engine *e, struct engine_stuck_paths *p);

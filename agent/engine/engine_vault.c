@@ -125,6 +125,11 @@ static void vault_peer_misbehaved(void *arg, uint64_t peer, const char *what)
 	peer_group_misbehaved(((struct engine *)arg)->peers, peer, "", what);
 }
 
+static bool vault_head_of(void *arg, uint64_t peer, uint64_t epoch, uint64_t *seq)
+{
+	return engine_heads_number(arg, peer, epoch, seq);
+}
+
 static void vault_problem(void *arg, const char *text)
 {
 	engine_emit(arg, "problem", NULL, text);
@@ -142,6 +147,7 @@ static const struct vault_ops vault_ops = {
 	.keys = vault_keys_out,
 	.room = vault_room_for,
 	.misbehaved = vault_peer_misbehaved,
+	.head = vault_head_of,
 	.problem = vault_problem,
 	.state = vault_state,
 };
@@ -248,6 +254,18 @@ static void vault_index_committed(void *arg)
 	peer_group_news(e->peers);
 }
 
+/* The group's own, or that of all groups. */
+static int64_t vault_room_set(const struct engine *e)
+{
+	const struct settings *s = e->context->settings;
+
+	for (size_t i = 0; i < s->ngroups; i++) {
+		if (strcmp(s->groups[i].name, engine_name(e)) == 0)
+			return s->groups[i].vault_disk;
+	}
+	return s->vault_disk;
+}
+
 int engine_vault_new(struct engine *e, char **why)
 {
 	struct vault *vault = vault_new(&(struct vault_config){ .loop = e->context->loop,
@@ -255,7 +273,7 @@ int engine_vault_new(struct engine *e, char **why)
 	                                                        .index = e->index,
 	                                                        .share = e->share,
 	                                                        .roster = e->roster,
-	                                                        .quota = e->context->settings->vault_disk,
+	                                                        .quota = vault_room_set(e),
 	                                                        .ops = &vault_ops,
 	                                                        .arg = e },
 	                                why);
@@ -325,7 +343,7 @@ bool engine_vault_counts(const struct engine *e, struct vault_counts *counts)
 void engine_vault_quota_changed(struct engine *e)
 {
 	if (e->vault != NULL)
-		vault_set_quota(e->vault->vault, e->context->settings->vault_disk);
+		vault_set_quota(e->vault->vault, vault_room_set(e));
 }
 
 static void vault_verified(void *arg, const struct vault_found *f)

@@ -59,6 +59,19 @@ static bool keep_fetching(void *arg)
 	return !fetch_idle(((struct engine *)arg)->fetch);
 }
 
+static bool keep_older(void *arg, const struct content *c, struct record *row)
+{
+	const struct engine *e = arg;
+	const char *path = fetch_path(e->fetch, c);
+
+	if (path == NULL || index_get(e->index, path, row) <= 0)
+		return false;
+	if (record_is(row, RECORD_FILE) && !row->absent)
+		return true;
+	record_clear(row);
+	return false;
+}
+
 static void keep_misbehaved(void *arg, uint64_t peer, const char *what)
 {
 	peer_group_misbehaved(((struct engine *)arg)->peers, peer, "", what);
@@ -94,6 +107,7 @@ static const struct keeping_ops keep_ops = {
 	.rosters_equal = keep_rosters_equal,
 	.news = keep_news,
 	.fetching = keep_fetching,
+	.older = keep_older,
 	.misbehaved = keep_misbehaved,
 	.rolled_back = keep_rolled_back,
 	.block = keep_block,
@@ -214,6 +228,11 @@ int engine_vaults_get(struct engine *e, uint64_t peer, const struct content *c, 
 {
 	return vaults_are_asked(e, peer) ? keeping_get(e->vaults->keeping, peer, c, wants, n)
 	                                 : peer_group_get(e->peers, peer, c, wants, n);
+}
+
+bool engine_vaults_give_leaves(struct engine *e, uint64_t peer)
+{
+	return !vaults_are_asked(e, peer);
 }
 
 int engine_vaults_get_list(struct engine *e, uint64_t peer, uint32_t request, const struct content *c, uint32_t first)

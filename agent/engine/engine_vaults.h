@@ -48,6 +48,9 @@ int engine_vaults_get_list(struct engine *e, uint64_t peer, uint32_t request, co
 size_t engine_vaults_room(struct engine *e, uint64_t peer);
 void engine_vaults_cancel(struct engine *e, uint64_t peer, const uint32_t *requests, size_t n);
 
+/* Whether it can say what differs in a block. A vault cannot: it has patches. */
+bool engine_vaults_give_leaves(struct engine *e, uint64_t peer);
+
 /* --- for users --- */
 /* Why rows of a connected vault are not taken, after engine_keys_lack(), for "waits for"; NULL: they are. */
 const char *engine_vaults_lack(struct engine *e);

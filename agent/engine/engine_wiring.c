@@ -68,7 +68,7 @@ static void local_rules_changed(void *arg)
 	struct engine *e = arg;
 
 	if (engine_rules_changed(e) && !e->paused) {
-		peer_group_pause(e->peers, true);
+		peer_group_close(e->peers, "this agent has other rules of what it ignores");
 		peer_group_pause(e->peers, false);
 	}
 }
@@ -142,6 +142,11 @@ static int op_any(void *arg, uint64_t peer, const struct content *c, const uint3
 	return peer_group_any(((struct engine *)arg)->peers, peer, c, requests, n);
 }
 
+static bool op_leaves(void *arg, uint64_t peer)
+{
+	return engine_vaults_give_leaves(arg, peer);
+}
+
 static const struct fetch_ops fetch_ops = {
 	.window = op_window,
 	.get = op_get,
@@ -155,6 +160,7 @@ static const struct fetch_ops fetch_ops = {
 	.map = op_map,
 	.have = op_have,
 	.any = op_any,
+	.leaves = op_leaves,
 };
 
 static void hint_path(void *arg, const char *path)

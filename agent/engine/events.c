@@ -23,6 +23,8 @@ struct ring_event {
 	char *group;
 	char *path;
 	char *peer;
+	char *name;
+	size_t id_shown;
 	char *reason;
 	int64_t time_ns;
 };
@@ -45,6 +47,7 @@ static void ring_clear(struct ring_event *h)
 	free(h->group);
 	free(h->path);
 	free(h->peer);
+	free(h->name);
 	free(h->reason);
 	*h = (struct ring_event){ 0 };
 }
@@ -59,6 +62,8 @@ static struct event event_of_ring(const struct events *e, uint64_t number)
 		               .group = h->group,
 		               .path = h->path,
 		               .peer = h->peer,
+		               .name = h->name,
+		               .id_shown = h->id_shown,
 		               .reason = h->reason };
 }
 
@@ -89,6 +94,8 @@ void events_emit(struct events *e, const struct event *event)
 		                  .group = mem_strdup(now.group),
 		                  .path = mem_strdup(now.path),
 		                  .peer = mem_strdup(now.peer),
+		                  .name = mem_strdup(now.name),
+		                  .id_shown = now.id_shown,
 		                  .reason = mem_strdup(now.reason),
 		                  .time_ns = now.time_ns };
 

@@ -19,6 +19,8 @@ struct event {
 	const char *group;
 	const char *path; /* bytes; escaped on output */
 	const char *peer; /* agent ID text */
+	const char *name; /* the peer's; bytes; escaped on output */
+	size_t id_shown;  /* characters of `peer` that tell it from the group's other members; 0: without a peer */
 	const char *reason;
 };
 

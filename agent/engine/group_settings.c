@@ -39,7 +39,7 @@ static bool mark_read(struct roster_mark *mark, const char *value)
 	return true;
 }
 
-/* The signer's key, its epoch, its number of rows, the head's number, its hash: in hex. */
+/* The signer's key, its epoch, its number of rows, the head's number, its hash: in hex. No head has the number 0. */
 static void settings_head(struct bytes *b, const struct export_head *head)
 {
 	uint8_t raw[HEAD_BYTES];
@@ -65,7 +65,7 @@ static bool settings_head_read(struct export_head *head, const char *value)
 		                      .number = get_u64(raw + 48) };
 	memcpy(head->key, raw, 32);
 	memcpy(head->hash, raw + 56, 32);
-	return true;
+	return head->number != 0;
 }
 
 char *group_settings_text(const struct group_settings *s)

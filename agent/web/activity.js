@@ -39,10 +39,11 @@ const KINDS = {
 };
 let kind = "all";
 
-function nameOf(agent) {
+// What it is called now; if it is not a member, as it was called then.
+function nameOf(e) {
 	for (const list of Object.values(state.members))
-		for (const m of list) if (m.agent === agent) return m.self ? "this agent" : plain(m.name);
-	return shortId(agent);
+		for (const m of list) if (m.agent === e.peer) return m.self ? "this agent" : plain(m.name);
+	return e.name ? plain(e.name) : shortId(e.peer);
 }
 
 // Events of one kind and group one after the other are one entry.
@@ -80,10 +81,10 @@ function entry({ e, more }) {
 		h(
 			"div",
 			{ class: "what" },
-			e.path ? h("strong", { class: "path" }, plain(e.path)) : e.peer ? h("strong", {}, nameOf(e.peer)) : null,
+			e.path ? h("strong", { class: "path" }, plain(e.path)) : e.peer ? h("strong", {}, nameOf(e)) : null,
 			" ",
 			say,
-			e.path && e.peer ? " by " + nameOf(e.peer) : "",
+			e.path && e.peer ? " by " + nameOf(e) : "",
 			e.group ? h("span", { class: "muted" }, " " + plain(e.group)) : null,
 			more.length ? h("span", { class: "muted" }, ", and " + count(more.length, "more path")) : null,
 			e.reason && !gone ? h("p", { class: "small" }, plain(e.reason)) : null,

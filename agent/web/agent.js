@@ -2,7 +2,8 @@
 import { h, ask, command, say } from "./dom.js";
 import { state, act } from "./store.js";
 import { get } from "./api.js";
-import { duration, moment, plain, quote } from "./words.js";
+import { pill } from "./overview.js";
+import { count, duration, moment, plain, quote } from "./words.js";
 
 function facts(list) {
 	return h(
@@ -12,10 +13,59 @@ function facts(list) {
 	);
 }
 
-let settings = null;
+let settings = null,
+	examined = null,
+	examining = false;
+
+// The doctor looks when it is asked: it may take seconds.
+async function examine() {
+	examining = true;
+	document.dispatchEvent(new Event("lanyard-draw"));
+	try {
+		examined = (await get("doctor")).checks;
+	} catch (e) {
+		say(e.message, "error");
+	}
+	examining = false;
+	document.dispatchEvent(new Event("lanyard-draw"));
+}
+
+const KINDS = { ok: ["ok", "fine"], note: ["away", "note"], bad: ["bad", "wrong"] };
+
+function finding(f, i) {
+	const [kind, word] = KINDS[f.state] || KINDS.note;
+	return h(
+		"li",
+		{ key: f.check + i },
+		h("div", { class: "what" }, pill(kind, word), " ", h("strong", {}, plain(f.check)), h("p", { class: "small" }, plain(f.text)), f.cure ? h("p", { class: "small" }, "What helps: ", command(plain(f.cure))) : null),
+	);
+}
+
+// What is wrong comes first, and what is fine is folded away.
+function doctorCard() {
+	const all = examined || [],
+		fine = all.filter((f) => f.state === "ok"),
+		rest = [...all.filter((f) => f.state === "bad"), ...all.filter((f) => f.state === "note")];
+	return h(
+		"section",
+		{ class: "card", "aria-labelledby": "doctor" },
+		h("h2", { id: "doctor" }, "Doctor"),
+		h("p", {}, "Looks at this machine: network, disks, limits, clock, rights."),
+		h(
+			"div",
+			{ class: "actions" },
+			h("button", { class: "main", disabled: examining, onclick: examine }, examining ? "Looking …" : "Examine this machine"),
+		),
+		examined ? h("p", { role: "status" }, rest.length ? count(rest.length, "finding") + "." : "Nothing is wrong.") : null,
+		h("ul", { class: "plain rows findings" }, rest.map(finding)),
+		fine.length
+			? h("details", {}, h("summary", {}, count(fine.length, "check") + " found nothing wrong"), h("ul", { class: "plain rows" }, fine.map(finding)))
+			: null,
+	);
+}
 
 async function loadSettings() {
-	settings = null;
+	settings = examined = null;
 	try {
 		settings = await get("settings");
 	} catch (e) {
@@ -107,18 +157,21 @@ export const agent = {
 						)
 					: null,
 			),
-			h(
-				"section",
-				{ class: "card", "aria-labelledby": "shares" },
-				h("h2", { id: "shares" }, "Folders"),
-				facts(s.groups.map((g) => [plain(g.group), command(quote(g.share))])),
-			),
+			s.groups.length
+				? h(
+						"section",
+						{ class: "card", "aria-labelledby": "shares" },
+						h("h2", { id: "shares" }, "Folders"),
+						facts(s.groups.map((g) => [plain(g.group), command(quote(g.share))])),
+					)
+				: null,
+			doctorCard(),
 			settingsCard(),
 			h(
 				"section",
 				{ class: "card", "aria-labelledby": "wrong" },
 				h("h2", { id: "wrong" }, "When something is wrong"),
-				h("p", {}, "The doctor looks at this machine: network, disk, limits, clock, rights."),
+				h("p", {}, "When this page cannot be opened, the doctor in a terminal:"),
 				command("lanyard doctor"),
 				h("p", {}, "Whether the settings have a mistake:"),
 				command("lanyardd --check-config"),

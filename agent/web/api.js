@@ -11,6 +11,8 @@ export function open(onLockedOut) {
 		history.replaceState(null, "", location.pathname);
 	}
 	token = localStorage.getItem("token");
+	// Another tab has logged out.
+	window.addEventListener("storage", (e) => e.key === "token" && e.newValue === null && lockedOut());
 }
 
 export class ApiError extends Error {
@@ -60,6 +62,40 @@ export async function post(path, body) {
 		body: JSON.stringify(body || {}),
 	});
 	return got.json();
+}
+
+// End this browser's session; what the agent shows without one comes next.
+export async function logOut() {
+	await call("/logout", { method: "POST" });
+	localStorage.removeItem("token");
+	location.replace("/");
+}
+
+// Put a file into a share; progress(bytes) is called as it goes. fetch() tells of no progress.
+export function upload(group, params, file, signal, progress) {
+	return new Promise((resolve, reject) => {
+		const x = new XMLHttpRequest();
+		const end = (status, text) => reject(new ApiError(status, text));
+		x.open("POST", address(ofGroup(group, "upload"), params));
+		x.setRequestHeader("X-Lanyard-Token", token || "");
+		x.setRequestHeader("Content-Type", "application/octet-stream");
+		x.responseType = "json";
+		x.upload.onprogress = (e) => progress(e.loaded);
+		x.onload = () => {
+			if (x.status === 401) lockedOut();
+			if (x.status === 200) resolve(x.response);
+			else end(x.status, (x.response && x.response.error) || "The agent answered with status " + x.status + ".");
+		};
+		// The agent closes the connection of what it cannot take; why, it says when asked again.
+		x.onerror = () =>
+			get(ofGroup(group, "upload"), { ...params, size: file.size, if_exists: "keep-both" }).then(
+				() => end(0, "The upload broke off."),
+				reject,
+			);
+		x.onabort = () => end(0, "Cancelled.");
+		signal.addEventListener("abort", () => x.abort());
+		x.send(file);
+	});
 }
 
 // Call on(event) for each event from now on, and onState(true or false) when the stream comes and goes. Returns a

@@ -1,5 +1,6 @@
 // The page: which view is shown, the list of views, and the state of the connection to the agent.
-import { h, icon, show, command } from "./dom.js";
+import { drawAll, h, icon, say, show, command } from "./dom.js";
+import { logOut } from "./api.js";
 import { state, start, watch, attention } from "./store.js";
 import { plain } from "./words.js";
 import { overview } from "./overview.js";
@@ -74,6 +75,8 @@ function foot() {
 		h("strong", {}, plain(s.name)),
 		" ",
 		h("span", { class: "muted" }, text),
+		" ",
+		state.locked ? null : h("button", { onclick: () => logOut().catch((e) => say(e.message, "error")) }, "Log out"),
 	);
 }
 
@@ -88,6 +91,7 @@ const locked = () =>
 			"Run this on the agent's machine, as the agent's user. It opens this page, or prints a link that works once.",
 		),
 		command("lanyard web"),
+		location.protocol === "https:" ? h("p", {}, h("a", { href: "/login" }, "Log in with the password")) : null,
 	);
 
 const waiting = () =>
@@ -144,5 +148,8 @@ function move() {
 }
 
 window.addEventListener("hashchange", move);
+// A canvas follows neither its box nor the colors by itself.
+window.addEventListener("resize", () => drawAll(document));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll(document));
 start(draw);
 move();

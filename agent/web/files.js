@@ -2,6 +2,7 @@
 import { h, icon, ask, command, say } from "./dom.js";
 import { state, act, want } from "./store.js";
 import { content, get, ofGroup } from "./api.js";
+import { dropTarget, uploadButton } from "./upload.js";
 import { showAllVersions, showVersions } from "./versions.js";
 import { bytes, folderOf, lastOf, listed, moment, plain, quote } from "./words.js";
 
@@ -12,7 +13,8 @@ let at = { id: null, path: "" },
 	loading = false,
 	why = null,
 	opened = null,
-	turn = 0;
+	turn = 0,
+	heard = 0; // the number of the event that was last followed
 
 const draw = () => document.dispatchEvent(new Event("lanyard-draw"));
 
@@ -231,6 +233,17 @@ function row(g, f) {
 	];
 }
 
+// What happens in the folder is shown, unless the user has gone on to further pages.
+function follow(g) {
+	const inside = at.path ? at.path + "/" : "";
+	const e = state.events.find((x) => x.path && x.group === g.group && x.path.startsWith(inside));
+	if (!e || e.number <= heard) return;
+	heard = e.number;
+	if (!loading && list.length <= PAGE) setTimeout(load, 0);
+}
+
+const writes = (g) => g.role === "owner" || g.role === "member";
+
 function more() {
 	if (loading) return h("p", { class: "muted" }, "Reading …");
 	return next ? h("button", { onclick: () => load(true) }, "Show more") : null;
@@ -282,13 +295,22 @@ export const files = {
 			at = { id: g.id, path };
 			setTimeout(load, 0);
 		}
+		follow(g);
 		return [
 			h("h1", {}, "Files"),
 			groupChoice("files", g),
 			h(
 				"section",
-				{ class: "card", "aria-label": "Files of " + plain(g.group) },
-				crumbs(g),
+				{
+					class: "card",
+					key: g.id + "/" + path,
+					"aria-label": "Files of " + plain(g.group),
+					...(writes(g) ? dropTarget(g.id, path, load) : {}),
+				},
+				h("div", { class: "line" }, crumbs(g), writes(g) ? h("div", { class: "actions" }, uploadButton(g.id, path, load)) : null),
+				g.role === "reader"
+					? h("p", { class: "small" }, "This agent is a reader of the group: nothing can be put into it from here.")
+					: null,
 				why ? h("p", { role: "alert" }, why) : null,
 				h(
 					"div",
@@ -318,7 +340,7 @@ export const files = {
 					),
 				),
 				!loading && !why && !list.length
-					? h("p", { class: "muted" }, "Nothing is here yet. Put files into the folder and they appear at all members.")
+					? h("p", { class: "muted" }, "Nothing is here yet. Drop files here, or put them into the folder, and they appear at all members.")
 					: null,
 				more(),
 				h(

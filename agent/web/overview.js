@@ -174,6 +174,10 @@ function scan(g) {
 	);
 }
 
+function passing(g) {
+	return (g.rate_in ? ", receiving " + rate(g.rate_in) : "") + (g.rate_out ? ", sending " + rate(g.rate_out) : "");
+}
+
 function groupCard(g) {
 	const s = groupState(g);
 	const title = "group-" + g.id;
@@ -202,7 +206,7 @@ function groupCard(g) {
 			h(
 				"p",
 				{ class: "facts" },
-				count(g.files, "file") + ", " + bytes(g.bytes),
+				count(g.files, "file") + ", " + bytes(g.bytes) + passing(g),
 				h("br"),
 				h("span", { class: "path" }, plain(g.share)),
 			),

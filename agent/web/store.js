@@ -119,13 +119,10 @@ function sample(status) {
 	state.samples = state.samples.filter((p) => p.t > now - GRAPH_SECONDS);
 }
 
-// Bytes per second now, [in, out]: as the agent says it, otherwise as counted here.
+// Bytes of content per second now, [in, out].
 export function ratesNow() {
 	const groups = state.status ? state.status.groups : [];
-	if (groups.some((g) => g.rate_in !== undefined))
-		return groups.reduce((sum, g) => [sum[0] + (g.rate_in || 0), sum[1] + (g.rate_out || 0)], [0, 0]);
-	const p = state.samples[state.samples.length - 1];
-	return p && p.t > Date.now() / 1000 - 5 ? [p.in, p.out] : [0, 0];
+	return groups.reduce((sum, g) => [sum[0] + g.rate_in, sum[1] + g.rate_out], [0, 0]);
 }
 
 function busy() {

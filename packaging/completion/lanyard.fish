@@ -24,6 +24,41 @@ function __lanyard_names # KEY, then what follows `lanyard --json`
     lanyard --json $argv[2..-1] 2>/dev/null | string match -rga "\"$argv[1]\": *\"([^\"\\\\]*)\"" | sort -u
 end
 
+# The next step below the folder that the word is in; of folders their names and a slash. For versions and restore, what is
+# kept as well.
+function __lanyard_paths
+    set -l words (__lanyard_words)
+    set -lx word (string unescape -- (commandline -ct))
+    set -l pattern (string replace -ra '[][*?\\\\]' '[$0]' -- "$word")
+    begin
+        lanyard --json files $words[2] "$pattern*" 2>/dev/null | grep -o '"path":"[^"\\\\]*","kind":"[a-z]*"' |
+            sed 's/","kind":"dir"$/\//; s/","kind":.*//'
+        if contains -- $words[1] versions restore
+            lanyard --json versions $words[2] 2>/dev/null | grep -o '"path":"[^"\\\\]*"' | sed 's/"$//'
+        end
+    end | sed 's/^"path":"//' | awk '{
+        n = match(ENVIRON["word"], /[^\/]*$/) - 1
+        if (substr($0, 1, n) != substr(ENVIRON["word"], 1, n)) next
+        i = index(substr($0, n + 1), "/")
+        print i ? substr($0, 1, n + i) : $0
+    }' | sort -u
+end
+
+# Without those that are only seen on the network.
+function __lanyard_groups
+    lanyard --json groups 2>/dev/null | string replace -r '"seen":.*' '' | string match -rga '"group": *"([^"\\\\]*)"' | sort -u
+end
+
+# Only a sealed group has vaults.
+function __lanyard_allowed # ROLE...
+    set -l group (__lanyard_words)[2]
+    if lanyard --json groups 2>/dev/null | grep -q "\"group\":\"$group\"[^}]*\"sealed\":true"
+        printf '%s\n' $argv
+    else
+        string match -v vault -- $argv
+    end
+end
+
 # What stands at the cursor's place in the command's usage, in capitals.
 function __lanyard_slot
     set -l words (__lanyard_words)
@@ -43,7 +78,7 @@ end
 function __lanyard_values # OPTION
     set -l words (__lanyard_words)
     test (count $words) -ge 1; or return
-    string match -rg -- "$argv[1] ([a-z][a-z|-]*)" (lanyard help $words[1] 2>/dev/null)[1] | string split '|'
+    __lanyard_allowed (string match -rg -- "$argv[1] ([a-z][a-z|-]*)" (lanyard help $words[1] 2>/dev/null)[1] | string split '|')
 end
 
 function __lanyard_options
@@ -66,10 +101,12 @@ for option in expires uses revoke message timeout peers
 end
 complete -c lanyard -n 'test (count (__lanyard_words)) -eq 0' -a '(__lanyard_commands)'
 complete -c lanyard -n 'string match -q -- "-*" (commandline -ct)' -a '(__lanyard_options)'
-complete -c lanyard -n 'string match -qr "^GROUP\\|?\$" -- (__lanyard_slot)' -a '(__lanyard_names group groups)'
+complete -c lanyard -n 'test (__lanyard_slot) = GROUP' -a '(__lanyard_groups)'
+complete -c lanyard -n 'test (__lanyard_slot) = "GROUP|"' -a '(__lanyard_names group groups)'
 complete -c lanyard -n 'test (__lanyard_slot) = AGENT' -a '(__lanyard_names "(?:agent|name)" members (__lanyard_words)[2])'
 complete -c lanyard -n 'test (__lanyard_slot) = "AGENT|CODE"' -a '(__lanyard_names "(?:agent|name|code)" requests (__lanyard_words)[2])'
-complete -c lanyard -n 'string match -q "PATH*" (__lanyard_slot)' -a '(__lanyard_names path files (__lanyard_words)[2])'
+complete -c lanyard -n 'string match -q "PATH*" (__lanyard_slot)' -a '(__lanyard_paths)'
+complete -c lanyard -n 'test (__lanyard_slot) = VERSION' -a '(__lanyard_names version versions (__lanyard_words)[2..3])'
 complete -c lanyard -n 'test (__lanyard_slot) = COMMAND' -a '(__lanyard_commands)'
 # Words of the command itself.
-complete -c lanyard -n 'string match -qr "^[a-z]" -- (__lanyard_slot)' -a '(__lanyard_slot | string split "|")'
+complete -c lanyard -n 'string match -qr "^[a-z]" -- (__lanyard_slot)' -a '(__lanyard_allowed (__lanyard_slot | string split "|"))'

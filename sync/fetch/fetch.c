@@ -362,6 +362,11 @@ bool fetch_is_getting(const struct fetch *f, const struct content *c)
 	return get_is_getting(f->get, c);
 }
 
+const char *fetch_path(const struct fetch *f, const struct content *c)
+{
+	return get_path(f->get, c);
+}
+
 void fetch_list(struct fetch *f, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n)
 {
 	get_take_list(f->get, peer, request, first, blocks, n);

@@ -58,6 +58,7 @@ struct fetch_ops {
 	void (*map)(void *arg, uint64_t peer, const struct swarm_map *map);
 	void (*have)(void *arg, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n);
 	int (*any)(void *arg, uint64_t peer, const struct content *c, const uint32_t *requests, size_t n);
+	bool (*leaves)(void *arg, uint64_t peer);
 };
 
 enum { FETCH_BACKLOG = 50000 };
@@ -179,6 +180,8 @@ bool fetch_coming(struct fetch *f, uint64_t peer, const struct coming *said);
 bool fetch_map(struct fetch *f, uint64_t peer, const struct swarm_map *map);
 bool fetch_have(struct fetch *f, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n);
 bool fetch_is_getting(const struct fetch *f, const struct content *c);
+/* The path that a content of several blocks is being fetched for; NULL: none. */
+const char *fetch_path(const struct fetch *f, const struct content *c);
 /* blocks: as in blocklist_encode, n bytes from `first` on; NULL: it has no such content. Copied. */
 void fetch_list(struct fetch *f, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);
 

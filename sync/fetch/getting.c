@@ -246,7 +246,8 @@ struct get *getting_new(struct fetch *f)
 	                                              .arrived = ops->arrived,
 	                                              .map = ops->map,
 	                                              .have = ops->have,
-	                                              .any = ops->any },
+	                                              .any = ops->any,
+	                                              .leaves = ops->leaves },
 	                                     .ops_arg = f->c.ops_arg,
 	                                     .hooks = &hooks,
 	                                     .arg = f });

@@ -20,6 +20,22 @@ static struct download *part_holder(const struct get *g, const char *name)
 	return d;
 }
 
+const char *get_path(const struct get *g, const struct content *c)
+{
+	char name[PART_NAME + 1];
+
+	for (int slot = 0; slot < PART_SLOTS; slot++) {
+		const struct download *d;
+
+		part_name(name, c, slot);
+		d = part_holder(g, name);
+		/* Of one that ends, the path may be gone. */
+		if (d != NULL && d->slot != NULL && content_equal(&d->c, c))
+			return d->path;
+	}
+	return NULL;
+}
+
 /* The same content is on its way for another path: d's path waits for that download, and then copies the file, or goes
  * on with the part if the other path was only a file's earlier name. */
 static bool wait_for(struct download *other, const struct download *d)

@@ -65,6 +65,8 @@ struct get_ops {
 	/* Requests n blocks of the content, whichever the peer thinks best. The answers come through get_take_block()
 	 * with the block's number, or get_take_out(). */
 	int (*any)(void *arg, uint64_t peer, const struct content *c, const uint32_t *requests, size_t n);
+	/* Whether it answers questions for leaves. NULL: always. */
+	bool (*leaves)(void *arg, uint64_t peer);
 };
 
 /* Questions to the owner, and results for it. `owner` is download_owner.owner. */
@@ -152,6 +154,8 @@ bool get_take_map(struct get *g, uint64_t peer, const struct swarm_map *map);
 bool get_take_have(struct get *g, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n);
 /* Whether a download of this content is under way that answers maps of it itself. */
 bool get_is_getting(const struct get *g, const struct content *c);
+/* The path that a content of several blocks is being fetched for; NULL: none. */
+const char *get_path(const struct get *g, const struct content *c);
 /* blocks: n bytes as blocklist_encode() writes them, from block `first` on; NULL: the peer does not have the content.
  * Copied. */
 void get_take_list(struct get *g, uint64_t peer, uint32_t request, uint32_t first, const uint8_t *blocks, size_t n);

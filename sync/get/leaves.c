@@ -69,13 +69,18 @@ bool leaves_want(struct download *d, uint32_t block)
 
 /* --- asking --- */
 
+static bool gives_leaves(const struct get *g, uint64_t peer)
+{
+	return g->c.ops.leaves == NULL || g->c.ops.leaves(g->c.ops_arg, peer);
+}
+
 static struct get_source *source_for(struct download *d, uint32_t block)
 {
 	for (size_t i = 0; i < d->nsources; i++) {
 		struct get_source *s = &d->sources[(d->leaves.turn + i) % d->nsources];
 
 		if (source_usable(d->g, s) && get_now(d->g) >= get_peer(d->g, s->peer)->rest_ms &&
-		    holders_has(d, s, block))
+		    gives_leaves(d->g, s->peer) && holders_has(d, s, block))
 			return s;
 	}
 	return NULL;

@@ -37,16 +37,15 @@ void roster_free(struct roster *r)
 	free(r);
 }
 
-struct roster *roster_found(const struct identity *founder, const char *group_name, bool hidden, bool sealed,
-                            const char *member_name, int64_t now_s)
+static struct roster *found_roster(const struct identity *founder, const char *group_name, uint8_t flags,
+                                   const char *member_name, int64_t now_s, const uint8_t *nonce)
 {
 	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
-	uint8_t flags = (uint8_t)((hidden ? ENTRY_HIDDEN : 0) | (sealed ? ENTRY_SEALED : 0));
 	struct roster *r = NULL;
 	struct group_id id = { { 0 } };
 
 	if (roster_name_valid(group_name) &&
-	    roster_entry_found(&entry, founder, group_name, flags, member_name, now_s) == 0) {
+	    roster_entry_found(&entry, founder, group_name, flags, member_name, now_s, nonce) == 0) {
 		sha256(id.b, entry.p, entry.len);
 		r = roster_new(&id);
 		if (roster_add(r, entry.p, entry.len) != ROSTER_ADDED)
@@ -54,6 +53,30 @@ struct roster *roster_found(const struct identity *founder, const char *group_na
 	}
 	bytes_free(&entry);
 	return r;
+}
+
+struct roster *roster_found(const struct identity *founder, const char *group_name, bool hidden, bool sealed,
+                            const char *member_name, int64_t now_s)
+{
+	uint8_t flags = (uint8_t)((hidden ? ENTRY_HIDDEN : 0) | (sealed ? ENTRY_SEALED : 0));
+
+	return found_roster(founder, group_name, flags, member_name, now_s, NULL);
+}
+
+struct roster *roster_found_with(const struct identity *founder, const char *group_name, const char *member_name,
+                                 int64_t now_s, const uint8_t nonce[ROSTER_NONCE_LEN])
+{
+	return found_roster(founder, group_name, 0, member_name, now_s, nonce);
+}
+
+const uint8_t *roster_founding_nonce(const struct roster *r, const uint8_t **founder_key)
+{
+	const struct roster_item *it = r->founding;
+
+	if (it == NULL)
+		return NULL;
+	*founder_key = it->bytes + it->n - SIGNATURE_LEN - PUBLIC_KEY_LEN;
+	return it->e.nonce;
 }
 
 /* --- the set --- */

@@ -21,6 +21,7 @@
 
 enum {
 	ROSTER_ENTRY_MAX = 4096,
+	ROSTER_NONCE_LEN = 16, /* of the founding entry */
 	ROSTER_MAX_MEMBERS = 1024,
 	ROSTER_MAX_OWNERS = 16,      /* whose statements are heard */
 	ROSTER_CONFIRM_AT_ONCE = 32, /* by roster_do_duty() */
@@ -41,6 +42,11 @@ bool roster_name_valid(const char *name);
  * MEMBER_NAME_MAX. now_s: wall clock. NULL when the group's name is not valid. */
 struct roster *roster_found(const struct identity *founder, const char *group_name, bool hidden, bool sealed,
                             const char *member_name, int64_t now_s);
+/* The same of a group that is neither hidden nor sealed, with a nonce that is not random (group_secret.h). */
+struct roster *roster_found_with(const struct identity *founder, const char *group_name, const char *member_name,
+                                 int64_t now_s, const uint8_t nonce[ROSTER_NONCE_LEN]);
+/* The founding entry's nonce, and its founder's key; lent. NULL until that entry is here. */
+const uint8_t *roster_founding_nonce(const struct roster *r, const uint8_t **founder_key);
 /* An empty roster of a group that we know only by its ID (a joiner's). */
 struct roster *roster_new(const struct group_id *id);
 void roster_free(struct roster *r);
@@ -111,6 +117,9 @@ struct roster_member {
 void roster_members(const struct roster *r, bool (*fn)(void *arg, const struct roster_member *m), void *arg);
 /* By short ID; false when there is no such member. */
 bool roster_member_by_short(const struct roster *r, uint64_t short_id, struct roster_member *m);
+/* How many characters of the ID's text tell it from the IDs of all members, or of all others if it is a member's; at
+ * least 1. */
+size_t roster_id_apart(const struct roster *r, const struct agent_id *id);
 
 /* How much of an owner's statements a roster knows. A token carries such marks, so that a joiner recognises a roster
  * that is behind. */

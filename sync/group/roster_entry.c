@@ -104,7 +104,7 @@ static void read_found(struct reader *r, struct roster_entry *e)
 	char name[GROUP_NAME_MAX + 1] = "";
 
 	e->time_s = read_time(r);
-	reader_take(r, NONCE_LEN);
+	e->nonce = reader_take(r, ROSTER_NONCE_LEN);
 	e->flags = reader_u8(r);
 	e->group_name = read_text(r, GROUP_NAME_MAX, &e->group_name_n);
 	e->member_name = read_text(r, MEMBER_NAME_MAX, &e->member_name_n);

@@ -25,7 +25,6 @@
 
 enum {
 	HASH_LEN = 32,
-	NONCE_LEN = 16,
 	ENTRY_NAMED_MAX = 32, /* other entries that one names */
 	INVITE_SLOTS = 128,   /* notes of invites, each owner's own */
 	/* Bounds of entries that count, each signer's own, so that no signer fills what another needs. */
@@ -76,6 +75,7 @@ struct roster_entry {
 	size_t nnamed;
 	const uint8_t *group_name; /* FOUND */
 	size_t group_name_n;
+	const uint8_t *nonce;   /* FOUND */
 	uint8_t flags;          /* FOUND */
 	bool abandon;           /* LEAVE: though no owner is left */
 	bool invited;           /* JOIN, ADD, INVITE: there is an invite */
@@ -121,8 +121,9 @@ struct invite_note {
 };
 
 /* Builders append one entry to out (which must have room); -1 when it does not fit. */
+/* nonce NULL: a random one. */
 int roster_entry_found(struct bytes *out, const struct identity *founder, const char *group_name, uint8_t flags,
-                       const char *member_name, int64_t time_s);
+                       const char *member_name, int64_t time_s, const uint8_t *nonce);
 int roster_entry_add(struct bytes *out, const struct identity *owner, const struct group_id *group,
                      const struct roster_statement *statement, const struct statement_add *add);
 int roster_entry_remove(struct bytes *out, const struct identity *owner, const struct group_id *group,

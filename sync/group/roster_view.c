@@ -170,6 +170,32 @@ bool roster_member_by_short(const struct roster *r, uint64_t short_id, struct ro
 	return true;
 }
 
+static size_t shared_start(const struct agent_id *a, const struct agent_id *b)
+{
+	char one[ID_TEXT_MAX], other[ID_TEXT_MAX];
+	size_t n = 0;
+
+	agent_id_text(one, a);
+	agent_id_text(other, b);
+	while (one[n] != '\0' && one[n] == other[n])
+		n++;
+	return n;
+}
+
+/* Members are in order of their IDs, so the two that share most of its beginning are its neighbours. */
+size_t roster_id_apart(const struct roster *r, const struct agent_id *id)
+{
+	const struct view *view = roster_view(r);
+	size_t i = member_from(view, id), same = 0, next;
+
+	if (i > 0)
+		same = shared_start(id, &view->members[i - 1].agent->id);
+	if (i < view->n && agent_id_equal(&view->members[i].agent->id, id))
+		i++;
+	next = i < view->n ? shared_start(id, &view->members[i].agent->id) : 0;
+	return (next > same ? next : same) + 1;
+}
+
 bool roster_has_room(const struct roster *r, const struct agent_id *id, enum role role)
 {
 	const struct view *view = roster_view(r);

@@ -71,15 +71,15 @@ static int write_end(struct bytes *out, struct bytes *b, const struct identity *
 }
 
 int roster_entry_found(struct bytes *out, const struct identity *founder, const char *group_name, uint8_t flags,
-                       const char *member_name, int64_t time_s)
+                       const char *member_name, int64_t time_s, const uint8_t *nonce)
 {
 	struct bytes b = BYTES_INIT(ROSTER_ENTRY_MAX);
-	uint8_t nonce[NONCE_LEN];
+	uint8_t random[ROSTER_NONCE_LEN];
 
-	random_bytes(nonce, sizeof(nonce));
+	random_bytes(random, sizeof(random));
 	write_begin(&b, ENTRY_FOUND);
 	bytes_append_u64(&b, (uint64_t)time_s);
-	bytes_append(&b, nonce, sizeof(nonce));
+	bytes_append(&b, nonce != NULL ? nonce : random, sizeof(random));
 	bytes_append_u8(&b, flags);
 	write_text(&b, group_name, GROUP_NAME_MAX);
 	write_text(&b, member_name, MEMBER_NAME_MAX);

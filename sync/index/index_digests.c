@@ -358,27 +358,46 @@ static int merge_one(struct index *index, const struct digest_op *op)
 	return index_stmt_run(index, id, s);
 }
 
-/* Of equal digests one is enough. */
-static int fill_filter(struct index *index)
+/* Without it the table is asked, as before. It begins again when that was asked often. */
+static void give_up_filter(struct index *index)
+{
+	struct index_digests *d = index->digests;
+
+	(void)index_read_failed(index, "read digests");
+	index_filter_free(d->filter);
+	d->filter = NULL;
+	d->asked = 0;
+}
+
+/* Of equal digests one is enough. What cannot be read is no reason not to commit: nothing depends on the filter. */
+static void fill_filter(struct index *index)
 {
 	struct index_digests *d = index->digests;
 	sqlite3_stmt *s;
 	int n = 0, rc;
 
 	if (d->filter == NULL || d->filter_whole)
-		return 0;
+		return;
 	s = index_stmt_take(index, STMT_DIGEST_NEXT);
-	if (s == NULL)
-		return -1;
+	if (s == NULL) {
+		give_up_filter(index);
+		return;
+	}
 	sqlite3_bind_int64(s, 1, d->filter_at);
 	sqlite3_bind_int(s, 2, FILL);
 	for (; (rc = sqlite3_step(s)) == SQLITE_ROW; n++) {
 		d->filter_at = sqlite3_column_int64(s, 0);
 		index_filter_add(d->filter, d->filter_at);
 	}
-	index_stmt_give(index, STMT_DIGEST_NEXT, s);
 	d->filter_whole = rc == SQLITE_DONE && n < FILL;
-	return rc == SQLITE_DONE ? 0 : -1;
+	if (rc != SQLITE_DONE)
+		give_up_filter(index);
+	index_stmt_give(index, STMT_DIGEST_NEXT, s);
+}
+
+bool index_digests_filtered(const struct index *index)
+{
+	return index->digests->filter_whole;
 }
 
 static int merge_end(struct index *index)
@@ -396,8 +415,9 @@ int index_digests_merge(struct index *index)
 	struct index_digests *d = index->digests;
 	size_t left = SLICE + 2 * (size_t)index->writes;
 
-	if (freshen(index) < 0 || fill_filter(index) < 0)
+	if (freshen(index) < 0)
 		return -1;
+	fill_filter(index);
 	if (d->merge == NULL)
 		return 0;
 	for (; d->merged < d->nmerge && left > 0; left--)

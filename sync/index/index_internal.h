@@ -14,7 +14,8 @@
  * has and we do not; index_wants.c: what this agent wants of both; index_put.c: rows written, dropped, set aside;
  * index_join_later.c: what a meeting joined, stored and written; index_since.c: rows and listed records by number;
  * index_install.c: what is being installed, and what an unfinished run left of it; index_forget.c: tombstones
- * forgotten, new epochs; index_sealed.c: how contents were sealed; index_vault_objects.c: what a vault stores, and
+ * forgotten, new epochs; index_sealed.c: how contents were sealed; index_bases.c: what
+ * vaults were given; index_vault_objects.c: what a vault stores, and
  * what is needed of it; index_vault.c: its cores and mail; index_heads.c: signed heads; index_schema.c: tables made,
  * upgraded and checked; index_open.c: opening, setting aside what is damaged, closing.
  *
@@ -34,7 +35,7 @@
 
 enum {
 	INDEX_APPLICATION_ID = 0x6c6e7964, /* "lnyd" */
-	INDEX_SCHEMA = 10,                 /* user_version; a greater one is from a newer lanyard */
+	INDEX_SCHEMA = 11,                 /* user_version; a greater one is from a newer lanyard */
 	INDEX_TXN_WRITES =
 		2000,           /* one transaction's writes before it commits by itself; each gives one number or two */
 	INDEX_RESERVE = 65536,  /* numbers reserved durably at a time */
@@ -102,6 +103,14 @@ enum { INDEX_MARK_LEAVING = 1, INDEX_MARK_ABSENT = 2 };
 #define INDEX_JOINS_SQL                                                                              \
 	"CREATE TABLE joins(id INTEGER PRIMARY KEY, peer INTEGER NOT NULL, writer INTEGER NOT NULL," \
 	" epoch INTEGER NOT NULL, pairs BLOB NOT NULL, sum INTEGER NOT NULL);"
+
+/* Since schema 11 (index_bases.c). One row for each block that a vault, `peer`, was given whole: where it is in the
+ * file, its hash, the generation that it was sealed with, and digests of its leaves. */
+#define INDEX_BASES_SQL                                                                                   \
+	"CREATE TABLE bases(id INTEGER PRIMARY KEY, path BLOB NOT NULL, peer INTEGER NOT NULL,"           \
+	" offset INTEGER NOT NULL, len INTEGER NOT NULL, generation INTEGER NOT NULL, sha BLOB NOT NULL," \
+	" leaves BLOB NOT NULL);"                                                                         \
+	"CREATE UNIQUE INDEX bases_block ON bases(path, peer, offset);"
 
 /* Their texts are in index_sql.c. */
 enum index_stmt {
@@ -207,8 +216,14 @@ enum index_stmt {
 	STMT_SEALED_NEXT,
 	STMT_SEALED_LISTED,
 	STMT_SEALED_DELETE,
+	STMT_BASES_GET,
+	STMT_BASE_CUT,
+	STMT_BASE_PUT,
+	STMT_BASE_NEXT,
+	STMT_BASE_FORGET,
 	STMT_CORE_INSERT,
 	STMT_CORE_BEAT,
+	STMT_CORE_RENUMBER,
 	STMT_CORE_DELETE,
 	STMT_CORE_PATH,
 	STMT_CORE_AT,
@@ -504,6 +519,8 @@ bool index_digest_is_stored(struct index *index, int64_t h8);
  * index_digests_upto(), are in the table. */
 int index_digest_after(struct index *index, int64_t h8, uint64_t *seq);
 uint64_t index_digests_upto(const struct index *index);
+/* Whether the filter has all that the table has, and so answers for it. */
+bool index_digests_filtered(const struct index *index);
 /* Just before a commit: goes on with what goes into the table, in the open transaction. 0, -1 with nothing reported. */
 int index_digests_merge(struct index *index);
 /* The transaction was committed. */

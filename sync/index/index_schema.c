@@ -111,6 +111,7 @@ static const char *const upgrades[INDEX_SCHEMA] = {
 	       "ALTER TABLE state ADD COLUMN vault_objects INTEGER NOT NULL DEFAULT 0;"
 	       "ALTER TABLE state ADD COLUMN vault_bytes INTEGER NOT NULL DEFAULT 0;" INDEX_SEALED_SQL),
 	[9] = (INDEX_JOINS_SQL),
+	[10] = (INDEX_BASES_SQL),
 };
 
 static int upgrade(struct index *index, int64_t version)

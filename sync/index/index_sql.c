@@ -36,7 +36,8 @@ const char index_schema_sql[] =
 	" nblocks INTEGER NOT NULL, root BLOB, chunk_log2 INTEGER NOT NULL, target BLOB, version BLOB NOT NULL,"
 	" modified_by INTEGER NOT NULL, base BLOB, mode_base BLOB, sum INTEGER, via INTEGER, marks INTEGER,"
 	" h8 INTEGER);"
-	"CREATE INDEX wanted_key ON wanted(key, size);" INDEX_ASIDE_SQL INDEX_SEALED_SQL INDEX_JOINS_SQL;
+	"CREATE INDEX wanted_key ON wanted(key, size);" INDEX_ASIDE_SQL INDEX_SEALED_SQL INDEX_JOINS_SQL
+		INDEX_BASES_SQL;
 
 /* An index of an older lanyard may lack this table. */
 const char index_install_sql[] =
@@ -67,8 +68,8 @@ const char index_install_sql[] =
 #define CORE                                                                                                           \
 	"SELECT seq, path, name, deleted, generation, endorser, coalesce(superseded, 0), bytes, core, endorsement, at" \
 	" FROM vault_cores "
-#define OBJECT                                                                  \
-	"SELECT name, size, sum, refs, coalesce(dead, 0), gone IS NOT NULL, id" \
+#define OBJECT                                                                                     \
+	"SELECT name, size, sum, refs, coalesce(dead, 0), gone IS NOT NULL, id, needs IS NOT NULL" \
 	" FROM vault_objects "
 
 const char *const index_sql[STMT_COUNT] = {
@@ -206,9 +207,22 @@ const char *const index_sql[STMT_COUNT] = {
 	[STMT_SEALED_NEXT] = "SELECT root FROM sealed_contents WHERE root > ? ORDER BY root LIMIT 1",
 	[STMT_SEALED_LISTED] = "SELECT 1 FROM wanted WHERE h8 = ? AND root = ? LIMIT 1",
 	[STMT_SEALED_DELETE] = "DELETE FROM sealed_contents WHERE root = ?",
+	/* Blocks do not overlap: of those that begin before these bytes the last one alone may reach into them. */
+	[STMT_BASES_GET] = "SELECT offset, len, generation, sha, leaves FROM bases WHERE path = ?1 AND peer = ?2"
+			   " AND offset >= coalesce((SELECT max(offset) FROM bases WHERE path = ?1 AND peer = ?2"
+			   " AND offset < ?3), ?3) AND offset < ?4 AND offset + len > ?3 ORDER BY offset LIMIT ?5",
+	[STMT_BASE_CUT] = "DELETE FROM bases WHERE path = ?1 AND peer = ?2 AND offset >= coalesce((SELECT max(offset)"
+			  " FROM bases WHERE path = ?1 AND peer = ?2 AND offset < ?3), ?3) AND offset < ?4"
+			  " AND offset + len > ?3",
+	[STMT_BASE_PUT] = "INSERT INTO bases(path, peer, offset, len, generation, sha, leaves)"
+			  " VALUES(?, ?, ?, ?, ?, ?, ?)",
+	[STMT_BASE_NEXT] = "SELECT path, peer FROM bases WHERE (path, peer) > (?, ?) ORDER BY path, peer LIMIT 1",
+	[STMT_BASE_FORGET] = "DELETE FROM bases WHERE id IN"
+			     " (SELECT id FROM bases WHERE path = ? AND peer = ? LIMIT ?)",
 	[STMT_CORE_INSERT] = "INSERT INTO vault_cores(seq, path, name, deleted, generation, endorser, superseded,"
 			     " bytes, core, endorsement, at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STMT_CORE_BEAT] = "UPDATE vault_cores SET superseded = ? WHERE seq = ? AND superseded IS NULL",
+	[STMT_CORE_RENUMBER] = "UPDATE vault_cores SET seq = ? WHERE seq = ?",
 	[STMT_CORE_DELETE] = "DELETE FROM vault_cores WHERE seq = ?",
 	[STMT_CORE_PATH] = "SELECT path, bytes FROM vault_cores WHERE seq = ?",
 	[STMT_CORE_AT] = CORE "WHERE path = ? ORDER BY seq",
@@ -224,7 +238,7 @@ const char *const index_sql[STMT_COUNT] = {
 	[STMT_OBJECT_GET] = OBJECT "WHERE name = ?",
 	[STMT_OBJECT_NEEDS] = "SELECT needs FROM vault_objects WHERE name = ?",
 	[STMT_OBJECT_INSERT] = "INSERT INTO vault_objects(name, size, sum, refs, dead, needs) VALUES(?, ?, ?, 0, ?, ?)",
-	[STMT_OBJECT_RETURN] = "UPDATE vault_objects SET size = ?2, sum = ?3, gone = NULL WHERE name = ?1",
+	[STMT_OBJECT_RETURN] = "UPDATE vault_objects SET size = ?2, sum = ?3, needs = ?4, gone = NULL WHERE name = ?1",
 	[STMT_OBJECT_DELETE] = "DELETE FROM vault_objects WHERE name = ? AND refs = 0",
 	[STMT_OBJECT_UP] = "UPDATE vault_objects SET refs = refs + 1, dead = NULL WHERE name = ?1",
 	[STMT_OBJECT_DOWN] = "UPDATE vault_objects SET refs = refs - 1, dead = CASE WHEN refs = 1 THEN ?2 END"

@@ -184,6 +184,16 @@ int index_vault_remove(struct index *index, uint64_t seq, const uint8_t (*refs)[
 	return 0;
 }
 
+int index_vault_renumber(struct index *index, uint64_t seq)
+{
+	if (index_txn_write(index) < 0)
+		return -1;
+	if (index_stmt_run_on(index, STMT_CORE_RENUMBER, (int64_t)index->seq + 1, (int64_t)seq) < 0)
+		return index_write_failed(index, "write a core");
+	(void)index_number(index);
+	return 0;
+}
+
 /* -1: not a core. */
 static int core_read(sqlite3_stmt *s, struct index_vault_core *c)
 {

@@ -45,6 +45,8 @@ int index_vault_put(struct index *index, struct index_vault_core *c, const uint8
 /* Deletes a core and counts its refs down. The IDs of a path go with its last core. */
 int index_vault_remove(struct index *index, uint64_t seq, const uint8_t (*refs)[INDEX_VAULT_OBJECT], size_t nrefs,
                        int64_t now_s);
+/* Gives a core the next number. 0, also if there is none; -1. */
+int index_vault_renumber(struct index *index, uint64_t seq);
 /* Calls fn with each core of a path, superseded ones too, until fn returns false. 0, -1. */
 int index_vault_at(struct index *index, int64_t path, bool (*fn)(void *arg, const struct index_vault_core *c),
                    void *arg);
@@ -63,15 +65,18 @@ struct index_vault_object {
 	uint8_t name[INDEX_VAULT_OBJECT];
 	int64_t size; /* of its file */
 	uint8_t sum[32];
-	int64_t refs; /* cores and pages that need it */
+	int64_t refs; /* cores, pages and patches that need it */
 	int64_t dead; /* since when (seconds) there are none; 0: there are */
 	bool gone;    /* its file is missing or bad */
 	int64_t id;   /* of its row, for index_vault_objects() */
+	bool needs;   /* it has refs: a page, or a block in the form of a patch */
 };
 /* 1 and *o; 0: unknown; -1. */
 int index_vault_object_get(struct index *index, const uint8_t name[INDEX_VAULT_OBJECT], struct index_vault_object *o);
-/* Inserts an object that nothing needs yet, and counts the refs of a page up; or brings one back that was gone. -1 with
- * EINVAL, and nothing written, if a ref is not here, if the object is, or if it was gone and had other refs. */
+/* Inserts an object that nothing needs yet, and counts its refs up; or brings one back that was gone. A page then has
+ * the refs that it had. A block has none, or one if it is a patch, whatever it had: the base has to be a block that is
+ * here and needs nothing itself. -1 with EINVAL, and nothing written, if the object is here, if a ref is not, or if
+ * these are not the refs that it may have. */
 int index_vault_object_put(struct index *index, const struct index_vault_object *o,
                            const uint8_t (*refs)[INDEX_VAULT_OBJECT], size_t nrefs, int64_t now_s);
 /* Deletes one that nothing needs, and counts its refs down. -1 with EINVAL if something does. */

@@ -1,11 +1,13 @@
-/* The objects that a vault stores: which are here, how many cores and pages need each, and which are gone. An object
- * that nothing needs stays for a while: its core may be about to come, or come back. */
+/* The objects that a vault stores: which are here, how many cores, pages and patches need each, and which are gone. An
+ * object that nothing needs stays for a while: its core may be about to come, or come back. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "sync/index/index_internal.h"
+
+enum { BLOCK = 1 }; /* the kind in its name */
 
 struct index_vault_totals index_vault_totals(const struct index *index)
 {
@@ -27,6 +29,7 @@ static int object_read(sqlite3_stmt *s, struct index_vault_object *o)
 	o->dead = sqlite3_column_int64(s, 4);
 	o->gone = sqlite3_column_int(s, 5) != 0;
 	o->id = sqlite3_column_int64(s, 6);
+	o->needs = sqlite3_column_int(s, 7) != 0;
 	return 0;
 }
 
@@ -127,47 +130,87 @@ static int object_insert(struct index *index, const struct index_vault_object *o
 	return index_stmt_run(index, STMT_OBJECT_INSERT, s);
 }
 
-/* Whether the object that is gone had just these refs, which are still counted. */
-static bool same_refs(struct index *index, const uint8_t name[INDEX_VAULT_OBJECT],
-                      const uint8_t (*refs)[INDEX_VAULT_OBJECT], size_t nrefs)
+/* Brings one back that was gone. What it had as refs until now is still counted. */
+static int object_return(struct index *index, const struct index_vault_object *o,
+                         const uint8_t (*refs)[INDEX_VAULT_OBJECT], size_t nrefs, int64_t now_s)
 {
 	size_t n;
-	uint8_t(*had)[INDEX_VAULT_OBJECT] = index_vault_object_refs(index, name, &n);
-	bool same = n == nrefs && (n == 0 || memcmp(had, refs, n * INDEX_VAULT_OBJECT) == 0);
+	uint8_t(*had)[INDEX_VAULT_OBJECT] = index_vault_object_refs(index, o->name, &n);
+	int rc = index_vault_refs_count(index, refs, nrefs, true, now_s);
+	sqlite3_stmt *s;
 
+	if (rc == 0)
+		rc = index_vault_refs_count(index, (const uint8_t(*)[INDEX_VAULT_OBJECT])had, n, false, now_s);
 	free(had);
-	return same;
-}
-
-static int object_return(struct index *index, const struct index_vault_object *o)
-{
-	sqlite3_stmt *s = index_stmt_take(index, STMT_OBJECT_RETURN);
-
+	if (rc < 0)
+		return -1;
+	s = index_stmt_take(index, STMT_OBJECT_RETURN);
 	if (s == NULL)
 		return -1;
 	object_bind(s, o);
+	if (nrefs > 0)
+		sqlite3_bind_blob64(s, 4, refs, nrefs * INDEX_VAULT_OBJECT, SQLITE_STATIC);
+	else
+		sqlite3_bind_null(s, 4);
 	return index_stmt_run(index, STMT_OBJECT_RETURN, s);
+}
+
+/* Whether a block may have this form: it is whole, or its bases are here and whole. 1, 0, -1. */
+static int block_fits(struct index *index, const uint8_t (*refs)[INDEX_VAULT_OBJECT], size_t nrefs)
+{
+	struct index_vault_object base;
+
+	for (size_t i = 0; i < nrefs; i++) {
+		int rc = refs[i][0] != BLOCK ? 0 : index_vault_object_get(index, refs[i], &base);
+
+		if (rc <= 0 || base.gone || base.needs)
+			return rc < 0 ? -1 : 0;
+	}
+	return 1;
+}
+
+/* The same of a page: its refs are here; those of one that was gone are the same, and may be gone too. */
+static int page_fits(struct index *index, const uint8_t name[INDEX_VAULT_OBJECT], bool known,
+                     const uint8_t (*refs)[INDEX_VAULT_OBJECT], size_t nrefs)
+{
+	uint8_t(*had)[INDEX_VAULT_OBJECT];
+	size_t n;
+	int fits;
+
+	if (!known)
+		return index_vault_refs_here(index, refs, nrefs);
+	had = index_vault_object_refs(index, name, &n);
+	fits = n == nrefs && (n == 0 || memcmp(had, refs, n * INDEX_VAULT_OBJECT) == 0);
+	free(had);
+	return fits;
 }
 
 int index_vault_object_put(struct index *index, const struct index_vault_object *o,
                            const uint8_t (*refs)[INDEX_VAULT_OBJECT], size_t nrefs, int64_t now_s)
 {
 	struct index_vault_object old;
-	int found, here, rc;
+	int found, fits, rc;
 
 	if (index_txn_write(index) < 0)
 		return -1;
 	found = index_vault_object_get(index, o->name, &old);
-	/* What was gone may need what is gone too. */
-	here = found != 0 ? found : index_vault_refs_here(index, refs, nrefs);
-	if (found < 0 || here < 0)
+	if (found < 0)
 		return -1;
-	if (here == 0 || (found > 0 && (!old.gone || !same_refs(index, o->name, refs, nrefs)))) {
+	fits = o->name[0] == BLOCK ? block_fits(index, refs, nrefs) : page_fits(index, o->name, found > 0, refs, nrefs);
+	if (fits < 0)
+		return -1;
+	if (fits == 0 || (found > 0 && !old.gone)) {
 		errno = EINVAL;
 		return -1;
 	}
-	rc = found > 0 ? object_return(index, o) : object_insert(index, o, refs, nrefs, now_s);
-	if (rc < 0 || (found == 0 && index_vault_refs_count(index, refs, nrefs, true, now_s) < 0))
+	if (found > 0) {
+		rc = object_return(index, o, refs, nrefs, now_s);
+	} else {
+		rc = object_insert(index, o, refs, nrefs, now_s);
+		if (rc == 0)
+			rc = index_vault_refs_count(index, refs, nrefs, true, now_s);
+	}
+	if (rc < 0)
 		return index_write_failed(index, "write an object");
 	index->now.vault.objects++;
 	index->now.vault.bytes += o->size;

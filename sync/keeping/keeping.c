@@ -48,13 +48,21 @@ static void keeping_soon(void *arg)
 	keeping_tell_all(k);
 }
 
-/* How contents were sealed that nothing has any more. */
+static bool sweep_is_vault(void *arg, uint64_t peer)
+{
+	struct roster_member m;
+
+	return roster_member_by_short(((struct keeping *)arg)->config.roster, peer, &m) && m.role == ROLE_VAULT;
+}
+
+/* How contents were sealed that nothing has any more, and what vaults were given of them. */
 static void keeping_sweep(struct keeping *k)
 {
 	int n;
 
 	if (k->config.ops->fetching(k->config.arg))
 		return;
+	(void)index_bases_sweep(k->config.index, &k->bases_swept, SLICE, sweep_is_vault, k);
 	n = index_sealed_sweep(k->config.index, k->swept, SLICE);
 	if (n >= 0 && n < SLICE)
 		memset(k->swept, 0, sizeof(k->swept));
@@ -120,6 +128,7 @@ void keeping_free(struct keeping *k)
 	keeping_stop(k);
 	loop_timer_free(k->soon);
 	loop_timer_free(k->tick);
+	free(k->bases_swept.path);
 	free(k);
 }
 

@@ -35,6 +35,9 @@ struct keeping_ops {
 	void (*news)(void *arg, uint64_t peer, const struct msg_news *m);
 	/* Something is being fetched: a content that was given, and that the index does not have yet, may be wanted. */
 	bool (*fetching)(void *arg);
+	/* Our row of the file that stands where this content is to come, which the caller clears: an older version, of
+	 * which much may be the same. False: there is none. NULL: never. */
+	bool (*older)(void *arg, const struct content *c, struct record *row);
 	void (*misbehaved)(void *arg, uint64_t peer, const char *what);
 	/* It shows a row that we have endorsed under a number that we do not know: our index was rolled back. Another
 	 * epoch is to be begun, which may call keeping_down(). */

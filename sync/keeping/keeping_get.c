@@ -89,6 +89,10 @@ static void get_block_came(struct keeping_ask *a, struct keeping_opened *o)
 	struct keeping_wanted *g = a->get;
 	struct slab bytes = { 0 };
 
+	if (o != NULL && o->nbases > 0) {
+		keeping_patch_begin(g, a, o, get_answer_block);
+		return;
+	}
 	if (o != NULL && o->content.n == a->want.len && memcmp(o->sha, a->want.hash, sizeof(o->sha)) == 0) {
 		bytes = o->content;
 		o->content = (struct slab){ 0 };
@@ -96,7 +100,8 @@ static void get_block_came(struct keeping_ask *a, struct keeping_opened *o)
 	get_answer_block(g, a->request, &bytes);
 }
 
-static struct keeping_ask *get_ask_block(struct keeping_wanted *g, struct keys *keys, const struct block_want *w)
+static struct keeping_ask *get_ask_block(struct keeping_wanted *g, struct keys *keys, const struct content *c,
+                                         const struct block_want *w)
 {
 	struct keeping_ask *a = keeping_ask_new(g, keys);
 
@@ -105,6 +110,7 @@ static struct keeping_ask *get_ask_block(struct keeping_wanted *g, struct keys *
 	a->bytes = w->len > GET_LEAST ? w->len : GET_LEAST;
 	a->done = get_block_came;
 	a->request = w->request;
+	a->content = *c;
 	a->want = *w;
 	return a;
 }
@@ -118,7 +124,8 @@ static bool get_is_zeros(const struct block_want *w)
 }
 
 /* At most GET_TOGETHER. keys: NULL: nobody can open what the vault has. */
-static void get_some(struct keeping_wanted *g, struct keys *keys, const struct block_want *wants, size_t n)
+static void get_some(struct keeping_wanted *g, struct keys *keys, const struct content *c,
+                     const struct block_want *wants, size_t n)
 {
 	struct keeping_ask *asks[GET_TOGETHER];
 	size_t count = 0;
@@ -131,7 +138,7 @@ static void get_some(struct keeping_wanted *g, struct keys *keys, const struct b
 		else if (keys == NULL || w->what != WANT_BLOCK || g->nasks >= 2 * GET_ASKS)
 			get_due(g, &(struct keeping_due){ .request = w->request });
 		else
-			asks[count++] = get_ask_block(g, keys, w);
+			asks[count++] = get_ask_block(g, keys, c, w);
 	}
 	keeping_ask_send(g, asks, count);
 }
@@ -148,7 +155,7 @@ int keeping_get(struct keeping *k, uint64_t peer, const struct content *c, const
 		keys = keeping_keys_find(g->keys, sealed.generation);
 	for (size_t at = 0, some; at < n; at += some) {
 		some = n - at < GET_TOGETHER ? n - at : GET_TOGETHER;
-		get_some(g, keys, wants + at, some);
+		get_some(g, keys, c, wants + at, some);
 	}
 	return 0;
 }
@@ -186,7 +193,8 @@ void keeping_cancel(struct keeping *k, uint64_t peer, const uint32_t *requests, 
 	for (size_t i = 0; i < n && g != NULL; i++) {
 		HASH_FIND(hh_request, g->requests, &requests[i], sizeof(requests[i]), a);
 		if (a == NULL) {
-			(void)keeping_list_cancel(g, requests[i]);
+			if (!keeping_patch_cancel(g, requests[i]))
+				(void)keeping_list_cancel(g, requests[i]);
 			continue;
 		}
 		asks[count++] = a;
@@ -233,6 +241,7 @@ void keeping_get_down(struct keeping *k, struct keeping_vault *v)
 	g->v = NULL; /* it is told nothing any more */
 	v->get = NULL;
 	keeping_list_drop_all(g);
+	keeping_patch_drop_all(g);
 	keeping_ask_drop_all(g);
 	DL_FOREACH_SAFE(g->due, d, next)
 		free(d);

@@ -1,6 +1,9 @@
 /* Objects that a vault wants of our rows. Its wants wait in the order in which they came, by row; workers read what the
  * front ones are made of, and seal it. What is sealed is named by the bytes that were read just now, whatever the list
- * said of them: a nonce that was made of an older digest could serve twice. */
+ * said of them: a nonce that was made of an older digest could serve twice.
+ *
+ * Of a block of a larger file that the vault was given whole, digests of its leaves are kept. The block that stands at
+ * its place later is given as a patch of it, if the vault takes one and most of it is the same. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +11,10 @@
 
 #include "base/mem.h"
 #include "base/sha256.h"
+#include "sync/index/index_bases.h"
 #include "sync/keeping/keeping_objects_internal.h"
 #include "sync/seal/pad.h"
+#include "sync/seal/patch.h"
 
 enum {
 	GIVE_WANTS = 8192,      /* that wait */
@@ -117,25 +122,110 @@ struct give_read {
 	struct keeping_names *names; /* a reference */
 	uint32_t request;
 	uint8_t kind;
-	size_t index;                    /* of the page */
-	struct block_want want;          /* the block */
-	struct content_reading *reading; /* of it */
-	size_t len;                      /* that `reading` counts for it */
-	uint8_t *bytes;                  /* the object; NULL: there is none */
+	size_t index;                              /* of the page */
+	struct block_want want;                    /* the block */
+	struct content_reading *reading;           /* of it */
+	size_t len;                                /* that `reading` counts for it */
+	uint8_t key[PATCH_KEY];                    /* of digests */
+	struct index_base bases[OBJECT_BASES_MAX]; /* what the vault was given at this place; their leaves are owned */
+	int nbases;                                /* 0 as well if it takes no patch */
+	struct keeping_keys *base_keys;            /* that their names are made with; owned */
+	uint8_t *digests;                          /* of the block's leaves, if they are to be noted; owned */
+	size_t ndigests;
+	uint8_t *bytes; /* the object; NULL: there is none */
 	size_t n;
+	bool patched; /* it is a patch */
 };
+
+static void give_read_free(struct give_read *r)
+{
+	keeping_names_unref(r->names);
+	keeping_keys_free(r->base_keys);
+	for (int i = 0; i < r->nbases; i++)
+		free(r->bases[i].leaves);
+	free(r->digests);
+	free(r->bytes);
+	free(r);
+}
+
+static int give_ref_order(const void *a, const void *b)
+{
+	return memcmp(a, b, OBJECT_REF);
+}
+
+/* What the bases are called, in the order of a head. How many; 0: that is not known, or two of them are one. */
+static uint32_t give_base_refs(const struct give_read *r, const uint8_t *content, size_t n,
+                               uint8_t refs[OBJECT_BASES_MAX][OBJECT_REF])
+{
+	struct patch p;
+
+	if (!patch_read(&p, content, n))
+		return 0;
+	for (uint32_t i = 0; i < p.nbases; i++) {
+		struct object_ref ref = { .generation = p.bases[i].generation };
+		struct keys *keys = keeping_keys_find(r->base_keys, ref.generation);
+
+		if (keys == NULL)
+			return 0;
+		object_name(keys, OBJECT_BLOCK, p.bases[i].sha, ref.name);
+		object_ref_put(refs[i], &ref);
+	}
+	qsort(refs, p.nbases, OBJECT_REF, give_ref_order);
+	for (uint32_t i = 1; i < p.nbases; i++) {
+		if (memcmp(refs[i - 1], refs[i], OBJECT_REF) == 0)
+			return 0;
+	}
+	return p.nbases;
+}
+
+/* The block as a patch of what the vault was given, if that is worth it. */
+static void give_seal_patch(struct give_read *r, const uint8_t sha[SHA256_SIZE], const uint8_t *plain)
+{
+	uint8_t name[32], refs[OBJECT_BASES_MAX][OBJECT_REF];
+	struct patch_known known[OBJECT_BASES_MAX];
+	struct object_input in = { .kind = OBJECT_PATCH, .name = name, .refs = refs[0] };
+	uint8_t *content;
+
+	for (int i = 0; i < r->nbases; i++) {
+		const struct index_base *b = &r->bases[i];
+
+		known[i] = (struct patch_known){ b->offset, b->len, b->generation, { 0 }, b->leaves, b->n };
+		memcpy(known[i].sha, b->sha, sizeof(known[i].sha));
+		if (memcmp(b->sha, sha, SHA256_SIZE) == 0)
+			return;
+	}
+	content = patch_make(known, (size_t)r->nbases, r->want.offset, plain, r->want.len, r->digests, &in.n);
+	if (content == NULL)
+		return;
+	in.content = content;
+	in.nrefs = give_base_refs(r, content, in.n, refs);
+	object_name(r->names->keys, OBJECT_BLOCK, sha, name);
+	if (in.nrefs > 0)
+		r->bytes = object_seal(r->names->keys, &in, &r->n);
+	free(content);
+}
 
 static void give_seal_block(struct give_read *r)
 {
 	uint8_t *plain = malloc(r->want.len), sha[SHA256_SIZE];
 	struct object_input in = { .kind = OBJECT_BLOCK, .content = plain, .n = r->want.len, .sha = sha };
 
-	if (plain != NULL && content_read(r->reading, plain) == 0) {
-		sha256(sha, plain, r->want.len);
-		in.avg_log2 = pad_block_avg(keys_about(r->names->keys)->policy, r->names->row.chunk_log2, r->want.len);
-		if (memcmp(sha, r->want.hash, sizeof(sha)) == 0)
-			r->bytes = object_seal(r->names->keys, &in, &r->n);
+	if (plain == NULL || content_read(r->reading, plain) < 0)
+		goto out;
+	sha256(sha, plain, r->want.len);
+	if (memcmp(sha, r->want.hash, sizeof(sha)) != 0)
+		goto out;
+	if (r->digests != NULL) {
+		r->ndigests = patch_digests(r->key, r->want.offset, plain, r->want.len, r->digests);
+		give_seal_patch(r, sha, plain);
 	}
+	if (r->bytes == NULL) {
+		in.avg_log2 = pad_block_avg(keys_about(r->names->keys)->policy, r->names->row.chunk_log2, r->want.len);
+		r->bytes = object_seal(r->names->keys, &in, &r->n);
+	} else {
+		r->patched = true;
+	}
+out:
 	free(plain);
 }
 
@@ -167,6 +257,21 @@ static void give_work(void *arg)
 		give_seal_block(r);
 }
 
+/* The vault is given the block whole: the next one at this place may be a patch of it. */
+static void give_note(struct keeping_give *g, const struct give_read *r)
+{
+	struct index_base base = { .offset = r->want.offset,
+		                   .len = r->want.len,
+		                   .generation = r->names->generation,
+		                   .leaves = r->digests,
+		                   .n = r->ndigests };
+
+	if (r->digests == NULL || r->patched)
+		return;
+	memcpy(base.sha, r->want.hash, sizeof(base.sha));
+	(void)index_base_put(g->k->config.index, r->names->row.path, g->v->peer, &base);
+}
+
 static void give_done(void *arg)
 {
 	struct give_read *r = arg;
@@ -180,16 +285,32 @@ static void give_done(void *arg)
 	if (g->v != NULL && !g->k->stopping) {
 		if (r->bytes == NULL)
 			give_answer_none(g, r->request);
-		else
-			(void)g->k->config.ops->object(g->k->config.arg, g->v->peer, r->request, MSG_OBJECT_HERE,
-			                               r->bytes, r->n);
+		else if (g->k->config.ops->object(g->k->config.arg, g->v->peer, r->request, MSG_OBJECT_HERE, r->bytes,
+		                                  r->n) == 0)
+			give_note(g, r);
 		r->bytes = NULL;
 		give_go_on(g);
 	}
-	keeping_names_unref(r->names);
-	free(r->bytes);
-	free(r);
+	give_read_free(r);
 	give_free_if_over(g);
+}
+
+/* A file of one block is small: it is given whole. So is a block of which no leaf is little enough. */
+static void give_look_for_bases(struct keeping_give *g, struct give_read *r, bool patches)
+{
+	const struct record *row = &r->names->row;
+
+	if (row->content.nblocks <= 1 || r->want.len < PATCH_WORTH * LEAF_SIZE || !keeping_leaf_key(g->k, r->key))
+		return;
+	r->digests = mem_calloc(LEAF_MAX, LEAF_DIGEST);
+	if (!patches)
+		return;
+	r->nbases = index_bases_get(g->k->config.index, row->path, g->v->peer, r->want.offset, r->want.len, r->bases,
+	                            OBJECT_BASES_MAX);
+	if (r->nbases < 0)
+		r->nbases = 0;
+	if (r->nbases > 0)
+		r->base_keys = keeping_keys_new(g->k);
 }
 
 /* Begins to read and seal it. False: it is not of this row, or is not here. */
@@ -202,7 +323,7 @@ static bool give_begin(struct keeping_give *g, struct keeping_names *names, cons
 	if (index < 0 || want->generation != names->generation)
 		return false;
 	r = MEM_NEW(struct give_read);
-	r->kind = want->kind;
+	r->kind = want->kind == OBJECT_PAGE ? OBJECT_PAGE : OBJECT_BLOCK;
 	r->index = (size_t)index;
 	r->len = GIVE_PAGE;
 	if (r->kind == OBJECT_BLOCK) {
@@ -218,6 +339,8 @@ static bool give_begin(struct keeping_give *g, struct keeping_names *names, cons
 	r->give = g;
 	r->names = keeping_names_ref(names);
 	r->request = want->request;
+	if (r->kind == OBJECT_BLOCK)
+		give_look_for_bases(g, r, want->kind == OBJECT_PATCH);
 	g->jobs++;
 	g->reads++;
 	g->reading += r->len;

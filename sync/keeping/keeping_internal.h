@@ -2,12 +2,13 @@
  *
  * keeping_job.c: workers, and the keys that they use; keeping_take.c: a vault's rows; keeping_tell.c: ours;
  * keeping_names.c: what the objects of a row are called, and what they are made of; keeping_give.c: objects that a
- * vault wants; keeping_ask.c: single objects that a vault was asked for; keeping_list.c: block lists, of which it has
- * the pages; keeping_get.c: what this member wants of it; keeping.c: all of it together. What those five share is in
- * keeping_objects_internal.h. */
+ * vault wants; keeping_ask.c: single objects that a vault was asked for; keeping_patch.c: blocks that it has as
+ * patches; keeping_list.c: block lists, of which it has the pages; keeping_get.c: what this member wants of it;
+ * keeping.c: all of it together. What those six share is in keeping_objects_internal.h. */
 #ifndef LANYARD_SYNC_KEEPING_KEEPING_INTERNAL_H
 #define LANYARD_SYNC_KEEPING_KEEPING_INTERNAL_H
 
+#include "sync/index/index_bases.h"
 #include "sync/keeping/keeping.h"
 #include "sync/seal/endorse.h"
 #include "sync/seal/row.h"
@@ -35,6 +36,8 @@ void keeping_keys_free(struct keeping_keys *keys); /* NULL is allowed */
 struct keys *keeping_keys_find(const struct keeping_keys *keys, uint64_t generation);
 /* For row_seal() and row_open(); valid as long as the keys. */
 struct row_keys keeping_keys_row(const struct keeping_keys *keys);
+/* The key of digests of leaves: random, and the index's. False: the index cannot keep one. */
+bool keeping_leaf_key(struct keeping *k, uint8_t key[16]);
 struct keeping_vault *keeping_find(const struct keeping *k, uint64_t peer);
 /* Hands a job to a worker, and counts it: its `done` takes one off k->jobs, first of all. */
 void keeping_job_submit(struct keeping *k, enum workers_lane lane, workers_fn *work, workers_done_fn *done, void *job);
@@ -97,9 +100,12 @@ struct keeping {
 	uint64_t committed; /* our number up to which rows are committed */
 	uint64_t endorsed;  /* our greatest number that a vault was told in this run, or may have been told before */
 	bool told;          /* keeping_told() was called */
-	struct loop_timer *soon; /* in the next turn: tells what waited */
-	struct loop_timer *tick; /* runs while a vault is connected */
-	uint8_t swept[32];       /* how far contents that nothing has any more were looked for */
+	struct loop_timer *soon;           /* in the next turn: tells what waited */
+	struct loop_timer *tick;           /* runs while a vault is connected */
+	uint8_t swept[32];                 /* how far contents that nothing has any more were looked for, */
+	struct index_bases_at bases_swept; /* and what vaults were given of files that are gone */
+	bool has_leaf_key;
+	uint8_t leaf_key[16];
 };
 
 /* --- keeping_take.c --- */

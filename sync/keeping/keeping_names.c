@@ -145,7 +145,9 @@ size_t keeping_names_bytes(const struct keeping_names *n)
 int64_t keeping_names_find(const struct keeping_names *n, uint8_t kind, const uint8_t name[32])
 {
 	const struct keeping_name *table = kind == OBJECT_PAGE ? n->pages : n->blocks, *found;
-	size_t count = kind == OBJECT_PAGE ? n->sealed.npages : kind == OBJECT_BLOCK ? n->nblocks : 0;
+	size_t count = kind == OBJECT_PAGE                            ? n->sealed.npages
+	               : kind == OBJECT_BLOCK || kind == OBJECT_PATCH ? n->nblocks
+	                                                              : 0;
 
 	if (n->bad || count == 0)
 		return -1;

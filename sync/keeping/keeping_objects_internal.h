@@ -1,7 +1,8 @@
 /* Objects of vaults: shared by the files that give and get them, which stand in this order; no other includes it.
  *
  * keeping_names.c and keeping_give.c: what a vault wants of our rows; keeping_ask.c: single objects that were asked of
- * a vault; keeping_list.c: block lists, of which it has the pages; keeping_get.c: blocks, and all of it together. */
+ * a vault; keeping_patch.c: blocks that it has as patches; keeping_list.c: block lists, of which it has the pages;
+ * keeping_get.c: blocks, and all of it together. */
 #ifndef LANYARD_SYNC_KEEPING_KEEPING_OBJECTS_INTERNAL_H
 #define LANYARD_SYNC_KEEPING_KEEPING_OBJECTS_INTERNAL_H
 
@@ -39,7 +40,7 @@ struct keeping_names *keeping_names_ref(struct keeping_names *n);
 void keeping_names_unref(struct keeping_names *n); /* NULL is allowed */
 /* About how much memory it has. */
 size_t keeping_names_bytes(const struct keeping_names *n);
-/* The entry of the list, or the number of the page, that is called so; -1: none is. */
+/* The entry of the list, or the number of the page, that is called so; -1: none is. A patch has its block's name. */
 int64_t keeping_names_find(const struct keeping_names *n, uint8_t kind, const uint8_t name[32]);
 /* The block that an entry stands for, to be read. */
 struct block_want keeping_names_block(const struct keeping_names *n, size_t entry);
@@ -49,6 +50,7 @@ struct block_want keeping_names_block(const struct keeping_names *n, size_t entr
 struct keeping_list;
 struct keeping_due;
 struct keeping_opening;
+struct keeping_patched;
 
 /* What a vault is asked for; until the last of its jobs is back. */
 struct keeping_wanted {
@@ -64,6 +66,10 @@ struct keeping_wanted {
 	size_t opening;               /* bytes of objects that workers have */
 	size_t late;                  /* answers that may come and that nobody waits for */
 
+	/* keeping_patch.c: by the requests that they answer, owned; those of them that wait for memory; and the bytes
+	 * of those that do not. */
+	struct keeping_patched *patched, *patches_waiting;
+	size_t patching;
 	struct keeping_list *lists; /* owned; keeping_list.c */
 	struct keeping_due *due;    /* answers that need no vault; owned; keeping_get.c */
 	struct loop_timer *soon;
@@ -73,6 +79,11 @@ struct keeping_wanted {
 struct keeping_opened {
 	struct slab content; /* the callee may take it; SHA-256 `sha` */
 	uint8_t sha[32];
+	/* The content is that of a patch, is well-formed, and makes a block of the length that is wanted. Its bases are
+	 * called so, in its own order, and sealed with these keys. nbases 0: it is what was asked for. */
+	const struct object_ref *bases;
+	struct keys *const *base_keys;
+	uint32_t nbases;
 };
 
 struct keeping_ask {
@@ -89,9 +100,15 @@ struct keeping_ask {
 	UT_hash_handle hh;
 
 	/* Of a block: */
+	bool whole; /* no patch will do: an older lanyard does not know what that is */
 	uint32_t request;
+	struct content content;
 	struct block_want want;
 	UT_hash_handle hh_request;
+	/* Of a block that another is a patch of, its base of this number, and that answers no request; NULL: of none.
+	 * It may not be a patch itself. */
+	struct keeping_patched *patched;
+	uint32_t base;
 	/* Of a page: */
 	struct keeping_list *list;
 	size_t page;
@@ -104,10 +121,22 @@ void keeping_ask_send(struct keeping_wanted *g, struct keeping_ask *const *asks,
 void keeping_ask_cancel(struct keeping_wanted *g, struct keeping_ask *const *asks, size_t n);
 /* The vault's answer to one. */
 void keeping_ask_answered(struct keeping_wanted *g, const struct msg_object *m);
+/* It has given an object that no honest member seals, or that its disk has altered: "gave an object that <what>". */
+void keeping_ask_bad(struct keeping_wanted *g, uint8_t kind, const struct object_ref *ref, const char *what);
 /* The vault is gone: frees all of them. */
 void keeping_ask_drop_all(struct keeping_wanted *g);
 /* Frees g if it has no vault and no jobs. */
 void keeping_ask_free_if_over(struct keeping_wanted *g);
+
+/* --- keeping_patch.c: blocks that a vault has as patches --- */
+
+/* Makes the block that `a` asked for of a patch: o, of which it takes the content. done is called later, once, unless
+ * that is cancelled; no bytes: it cannot be had. */
+void keeping_patch_begin(struct keeping_wanted *g, const struct keeping_ask *a, struct keeping_opened *o,
+                         void (*done)(struct keeping_wanted *g, uint32_t request, struct slab *bytes));
+/* Takes the request back. False: none of these has it. */
+bool keeping_patch_cancel(struct keeping_wanted *g, uint32_t request);
+void keeping_patch_drop_all(struct keeping_wanted *g);
 
 /* --- keeping_list.c: block lists --- */
 

@@ -128,9 +128,6 @@ static void take_open(struct keeping_take_job *job, struct take_row *t)
 	if (t->result == TAKE_OPENED) {
 		switch (row_open(&t->opened, &held, t->core, &why)) {
 		case ROW_OK:
-			/* A list of zeros may be long, however few bytes say it: what is not handed on is not kept. */
-			if (t->opened.blocks.n > MSG_BLOCKS_INLINE_MAX)
-				blocklist_clear(&t->opened.blocks);
 			return;
 		case ROW_KEYS:
 			t->result = TAKE_KEYS;
@@ -241,7 +238,7 @@ static void take_say(struct msg_record *m, const struct take_row *t)
 
 	*m = (struct msg_record){ .record = t->opened.record.record };
 	m->record.seq = t->seq;
-	if (list->n < 2 || list->n > MSG_BLOCKS_INLINE_MAX)
+	if (list->n < 2)
 		return;
 	blocks = mem_calloc(list->n, 36);
 	blocklist_encode(blocks, list);

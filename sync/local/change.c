@@ -138,37 +138,6 @@ static bool may_be_open(const struct check *k, const struct record *row, const s
 	       k->st.mtime_ns == k->st.ctime_ns;
 }
 
-enum { NAMES_MAX = 1000 };
-
-struct other_names {
-	struct local *l;
-	const char *path; /* the one that was checked */
-	int n;
-};
-
-static bool check_other_name(void *arg, const struct record *r)
-{
-	struct other_names *o = arg;
-
-	if (strcmp(r->path, o->path) != 0)
-		local_check_again(o->l, r->path);
-	return ++o->n < NAMES_MAX;
-}
-
-/* A change of a file is a change of all its names, and no event tells of those in other folders than the one it was
- * changed in. */
-static void check_other_names(struct local *l, const struct check *k)
-{
-	struct other_names o = { .l = l, .path = k->path };
-
-	if (k->st.nlink < 2)
-		return;
-	if (index_by_inode(l->c.index, k->st.ino, check_other_name, &o) < 0)
-		local_unwritten(l);
-	else if (o.n == NAMES_MAX)
-		local_rescan(l);
-}
-
 static void found_file(struct local *l, const struct check *k, const struct record *row, const struct scan_hint *hint,
                        const struct walk_merge *m, uint64_t seq)
 {
@@ -195,7 +164,7 @@ static void found_file(struct local *l, const struct check *k, const struct reco
 		goto free_before;
 	/* A full scan checks all names anyway. */
 	if (m == NULL || !m->full)
-		check_other_names(l, k);
+		other_names_check(l, k, content || written);
 	if (record_is(row, RECORD_FILE) && seen_match(&row->seen, &k->st) != SEEN_OTHER && !content && !written) {
 		found_other_ctime(l, k, row, full, seq);
 		goto free_before;
@@ -258,7 +227,7 @@ void change_found(struct local *l, const struct check *k, const struct record *r
 		problem_clear(l->problems, k->path);
 		/* Another name of it may be shared. */
 		if (k->st.kind == S_IFREG && (m == NULL || !m->full))
-			check_other_names(l, k);
+			other_names_check(l, k, hint != NULL && hint->hint.content);
 		return;
 	}
 	switch (k->st.kind) {

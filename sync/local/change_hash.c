@@ -127,12 +127,12 @@ static bool note_origin(void *arg, const struct record *r)
 
 /* Looks for a row that has this inode and this content: the file was moved or linked here, and no event said so.
  * Then what the disk shows of mode and time is what it kept of that row's, not of r's, which describes what stood
- * here before. */
+ * here before, unless that was this inode already. */
 static void find_origin(struct local *l, struct origin *o, const struct record *r)
 {
 	const struct fs_stat *st = &o->f->st;
 
-	if (record_is(r, RECORD_FILE) && seen_match(&r->seen, st) != SEEN_OTHER)
+	if (record_is(r, RECORD_FILE) && (r->seen.ino == st->ino || seen_match(&r->seen, st) != SEEN_OTHER))
 		return;
 	if (index_by_inode(l->c.index, st->ino, note_origin, o) < 0)
 		local_unwritten(l);

@@ -3,6 +3,7 @@
  *   local_signal   what every file asks for: a turn, a check, a full scan, failure
  *   scan_state     what the scan has under way or still to do
  *   hidden_write   writes that a rename may hide
+ *   other_names    a file with hard links is one at all its names
  *   own            what is its user's own, and what a row stands for
  *   growing        files that travel while they are written
  *   adopt          whose version a row takes
@@ -90,6 +91,8 @@ struct scan_move {
 	struct scan_move *prev, *next;
 };
 
+enum { NAMES_TOLD = 64 };
+
 struct scan {
 	struct walk_merge *queue;   /* walks to come, in order, by path */
 	struct walk_merge *subtree; /* the walk of a subtree that is under way; NULL: none */
@@ -103,6 +106,7 @@ struct scan {
 	size_t nmoves;
 	struct file_job *files;             /* being hashed */
 	struct scan_hint *content_hints;    /* hints of jobs whose file's content may have changed; the jobs own them */
+	struct seen names_told[NAMES_TOLD]; /* other_names.c's: states of files that their other names were told of */
 	struct hidden_write *hidden_writes; /* hidden_write.c's */
 	bool hidden_more;                   /* there were more than are remembered */
 	/* of the full scan: */
@@ -223,6 +227,11 @@ void hidden_write_tree_moved(struct local *l, const char *from, const char *firs
 bool hidden_write_possible(const struct local *l, const char *path, const char *before);
 /* Nothing is left to check: forgets all of it. */
 void hidden_write_forget(struct local *l);
+
+/* --- other_names.c --- */
+/* The file that the check met is not what its row says: has its other names checked, unless that was done already for
+ * what it is now. content: its content may have changed without a trace in size and times. */
+void other_names_check(struct local *l, const struct check *k, bool content);
 
 /* --- own.c --- */
 /* Whether the path is unshared or set aside: nothing is judged there. True if that cannot be read. */

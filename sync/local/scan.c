@@ -347,5 +347,6 @@ void scan_reset(struct local *l)
 	s->subtree = s->full = NULL;
 	s->full_ended = s->full_wanted = false;
 	hidden_write_forget(l);
+	memset(s->names_told, 0, sizeof(s->names_told));
 	moves_drop(l);
 }

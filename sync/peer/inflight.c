@@ -250,7 +250,7 @@ static void block_take(struct talk *t, const struct msg_block *b, const struct t
 	struct msg_bytes data = { .p = b->data.p, .n = b->data.n + (o ? MSG_SEALED_TAG : 0) };
 	struct slab bytes;
 
-	g->counters.bytes_received += b->plain_len;
+	peer_group_received(g, b->plain_len);
 	if (o || b->flags == MSG_BLOCK_ZSTD) {
 		block_unpack_begin(t, b, &data, o);
 		return;

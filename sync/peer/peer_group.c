@@ -244,16 +244,24 @@ void peer_group_again(struct peer_group *g, uint64_t peer)
 	}
 }
 
+void peer_group_close(struct peer_group *g, const char *reason)
+{
+	if (g->paused)
+		return;
+	g->paused = true;
+	neighbour_book_soon(g->peers);
+	close_talks(g, reason);
+}
+
 void peer_group_pause(struct peer_group *g, bool paused)
 {
-	if (g->paused == paused)
-		return;
-	g->paused = paused;
-	neighbour_book_soon(g->peers);
-	if (paused)
-		close_talks(g, "the group is paused or stopping");
-	else
+	if (paused) {
+		peer_group_close(g, "this agent pauses the group");
+	} else if (g->paused) {
+		g->paused = false;
+		neighbour_book_soon(g->peers);
 		peer_group_reopen(g, "resumed");
+	}
 }
 
 void *peer_group_arg(const struct peer_group *g)
@@ -281,6 +289,7 @@ int peer_group_turn_end(struct peer_group *g)
 	bool progress = g->progress;
 
 	g->progress = false;
+	/* Of a talk that ended in this turn the rows are committed and its numbers are not: see talk_end.c. */
 	if (progress)
 		DL_FOREACH2(g->talks, t, group_next)
 			news_in_store(t);
@@ -488,9 +497,4 @@ const char *peer_group_missing(struct peer_group *g)
 			return missing_text(g, t, "to install our changes");
 	}
 	return g->config.index && g->committed < index_seq(g->config.index) ? "the index to be committed" : NULL;
-}
-
-struct peer_counters peer_group_counters(const struct peer_group *g)
-{
-	return g->counters;
 }

@@ -167,7 +167,7 @@ void peer_group_object_in(struct talk *t, const struct msg_object *m)
 
 	if (!t->up || !talk_is_vault(t))
 		return;
-	t->group->counters.bytes_received += m->bytes.n;
+	peer_group_received(t->group, m->bytes.n);
 	c->seal->object(c->arg, t->session->peer, m);
 }
 
@@ -282,7 +282,7 @@ int peer_group_object(struct peer_group *g, uint64_t peer, uint32_t request, uin
 	msg_object_head(head, &(struct msg_object){ .channel = (uint32_t)t->my_channel,
 	                                            .request = request,
 	                                            .status = status });
-	g->counters.bytes_sent += n;
+	peer_group_sent(g, n);
 	session_queue(t->session, LINK_BULK, FRAME_OBJECT, head, sizeof(head), bytes, n);
 	return 0;
 }

@@ -219,6 +219,8 @@ void peer_group_requests_changed(struct peer_group *g);
 const char *peer_group_join_note(const struct peer_group *g);
 /* Stops and restarts sharing: closes the group on all connections, and opens it again. */
 void peer_group_pause(struct peer_group *g, bool paused);
+/* The same as pausing it, for another reason, which begins with "this agent". */
+void peer_group_close(struct peer_group *g, const char *reason);
 void *peer_group_arg(const struct peer_group *g);
 
 /* Requests of fetch; see struct fetch_ops. */
@@ -285,6 +287,11 @@ struct peer_counters {
 	uint64_t records_sent, records_received, blocks_sent, bytes_sent, bytes_received;
 };
 struct peer_counters peer_group_counters(const struct peer_group *g);
+/* Bytes of content per second, over the last seconds. */
+struct peer_rates {
+	int64_t in, out;
+};
+struct peer_rates peer_group_rates(const struct peer_group *g);
 /* Numbers and queues of one connected peer, for a bug report. */
 void peer_group_debug(const struct peer_group *g, uint64_t peer, debug_fn *fn, void *arg);
 

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "sync/peer/link.h"
+#include "sync/peer/meter.h"
 #include "sync/peer/news_internal.h"
 #include "sync/peer/ranges_internal.h"
 #include "sync/peer/peer_seal.h"
@@ -81,6 +82,7 @@ struct peer_group {
 	struct spread *spreads;      /* hash */
 	struct asks *asks;           /* what strangers may ask of it; NULL: nothing */
 	struct peer_counters counters;
+	struct meter meter_in, meter_out; /* of the content that the counters have */
 	struct news_carry carry;
 	struct loop_timer
 		*rekey; /* opens the group again: a call that changes the keys may come from a talk; NULL: not sealed */
@@ -490,6 +492,10 @@ bool session_offered(struct session *s, const uint8_t tag[MSG_TAG_LEN]);
 void peer_group_hello_in(struct talk *t, const struct msg_index_hello *m);
 /* Closes the group's talks and opens them again. */
 void peer_group_reopen(struct peer_group *g, const char *reason);
+
+/* peer_group_passed.c; see also peers.h. Counts content. */
+void peer_group_received(struct peer_group *g, size_t n);
+void peer_group_sent(struct peer_group *g, size_t n);
 
 /* session_in.c: what comes in */
 struct session *session_new(struct peers *p, struct link *link);

@@ -82,7 +82,7 @@ static void block_read(void *arg)
 		t->reads--;
 		if (j->out) {
 			t->group->counters.blocks_sent += j->want.what == WANT_BLOCK;
-			t->group->counters.bytes_sent += leaf_answer_len(&j->want);
+			peer_group_sent(t->group, leaf_answer_len(&j->want));
 			talk_block_send(t, &j->block, j->out, j->out_n);
 			j->out = NULL;
 		} else {

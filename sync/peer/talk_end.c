@@ -1,4 +1,8 @@
-/* The end of a talk, whoever ends it: requests of either side are forgotten. */
+/* The end of a talk, whoever ends it: requests of either side are forgotten. How far the peer's news and ours have got
+ * is noted at the end of each turn, and not here: what ends a talk may be that all of that counts for nothing any more.
+ * So of the last turn it is not noted, and those rows are told once more; they are equal then. The proof of the
+ * peer's numbers is, since it is true whatever becomes of the rows, and the peer may be put back from an older copy
+ * before it tells them. */
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -19,6 +23,7 @@ void talk_end(struct talk *t, const char *reason)
 	inflight_stop(t);
 	peer_group_hold_stop(t);
 	spread_stop(t);
+	numbers_store(t);
 	talk_vault_down(t);
 	wrap_free(t->seal.wrap);
 	if (was_up) {

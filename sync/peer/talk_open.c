@@ -84,12 +84,17 @@ void talk_roster_in(struct talk *t, const struct msg_roster *m)
 		roster_in_entries(t, m->entries, m->nentries);
 }
 
+/* How a reason begins that is about the agent which gives it. */
+static const char own_words[] = "this agent ";
+
 /* The peer closed the group towards us. A joiner takes that as its answer. */
 void talk_closed_by_peer(struct talk *t, const char *reason)
 {
 	struct peer_group *g = t->group;
 	bool joining = g->config.invite && t->open_sent && t->role == ROLE_NONE;
-	char *text = mem_printf("it said: %s", reason);
+	bool of_itself = strncmp(reason, own_words, strlen(own_words)) == 0;
+	char *text = of_itself ? mem_printf("it said that it %s", reason + strlen(own_words))
+	                       : mem_printf("it said: %s", reason);
 
 	if (joining)
 		admit_join_refused(t, reason);

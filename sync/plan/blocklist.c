@@ -6,7 +6,6 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "base/sha256.h"
 
 enum { BLOCK_SIZE = 36 }; /* of one encoded entry: length, hash */
 
@@ -68,25 +67,45 @@ int blocklist_decode(struct blocklist *l, const uint8_t *p, size_t n)
 	return 0;
 }
 
-struct content blocklist_content(const struct blocklist *l)
+static void sum_entry(struct blocklist_sum *s, const struct block *b)
 {
-	struct content c = { .nblocks = l->n };
-	struct sha256_stream s = { 0 };
 	uint8_t entry[BLOCK_SIZE];
 
-	for (uint32_t i = 0; i < l->n; i++)
-		c.size += l->b[i].len;
-	if (l->n == 1)
-		memcpy(c.root, l->b[0].hash, sizeof(c.root));
-	if (l->n < 2)
-		return c;
-	sha256_begin(&s);
-	for (uint32_t i = 0; i < l->n; i++) {
-		put_u32(entry, l->b[i].len);
-		memcpy(entry + 4, l->b[i].hash, 32);
-		sha256_update(&s, entry, sizeof(entry));
+	put_u32(entry, b->len);
+	memcpy(entry + 4, b->hash, 32);
+	sha256_update(&s->sha, entry, sizeof(entry));
+}
+
+/* The root of a single block is its hash. */
+void blocklist_sum_add(struct blocklist_sum *s, const struct block *b)
+{
+	s->c.size += b->len;
+	if (s->c.nblocks++ == 0) {
+		s->first = *b;
+		return;
 	}
-	sha256_end(&s, c.root);
-	sha256_free(&s);
-	return c;
+	if (s->c.nblocks == 2) {
+		sha256_begin(&s->sha);
+		sum_entry(s, &s->first);
+	}
+	sum_entry(s, b);
+}
+
+struct content blocklist_sum_end(struct blocklist_sum *s)
+{
+	if (s->c.nblocks == 1)
+		memcpy(s->c.root, s->first.hash, sizeof(s->c.root));
+	if (s->c.nblocks > 1)
+		sha256_end(&s->sha, s->c.root);
+	sha256_free(&s->sha);
+	return s->c;
+}
+
+struct content blocklist_content(const struct blocklist *l)
+{
+	struct blocklist_sum s = { 0 };
+
+	for (uint32_t i = 0; i < l->n; i++)
+		blocklist_sum_add(&s, &l->b[i]);
+	return blocklist_sum_end(&s);
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/sha256.h"
 #include "sync/plan/block.h"
 #include "sync/plan/content.h"
 
@@ -24,5 +25,14 @@ void blocklist_encode(uint8_t *out, const struct blocklist *l);
 int blocklist_decode(struct blocklist *l, const uint8_t *p, size_t n);
 /* The content that this list makes: adds up the sizes and computes the root. */
 struct content blocklist_content(const struct blocklist *l);
+
+/* The same block by block, without the list; begins as zeros. blocklist_sum_end() has to follow. */
+struct blocklist_sum {
+	struct content c;
+	struct block first;
+	struct sha256_stream sha;
+};
+void blocklist_sum_add(struct blocklist_sum *s, const struct block *b);
+struct content blocklist_sum_end(struct blocklist_sum *s);
 
 #endif

@@ -8,23 +8,26 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-/* Where the block begins in its first leaf. */
-static uint32_t begin_in_leaf(const struct block_want *w)
+uint32_t leaf_count_at(int64_t offset, uint32_t len)
 {
-	return (uint32_t)((w->offset + w->skew) % LEAF_SIZE);
+	return ((uint32_t)(offset % LEAF_SIZE) + len - 1) / LEAF_SIZE + 1;
+}
+
+uint32_t leaf_begin_at(int64_t offset, uint32_t len, uint32_t i)
+{
+	uint32_t at = i * LEAF_SIZE, before = (uint32_t)(offset % LEAF_SIZE);
+
+	return at <= before ? 0 : at - before < len ? at - before : len;
 }
 
 uint32_t leaf_count(const struct block_want *w)
 {
-	return (begin_in_leaf(w) + w->len - 1) / LEAF_SIZE + 1;
+	return leaf_count_at(w->offset + w->skew, w->len);
 }
 
-/* Where leaf i begins in a block at this offset; behind the last one, where the block ends. */
 static uint32_t leaf_begin(const struct block_want *w, uint32_t i)
 {
-	uint32_t at = i * LEAF_SIZE, before = begin_in_leaf(w);
-
-	return at <= before ? 0 : at - before < w->len ? at - before : w->len;
+	return leaf_begin_at(w->offset + w->skew, w->len, i);
 }
 
 uint32_t leaf_run_begin(const struct block_want *w, size_t i, uint32_t *n)

@@ -20,6 +20,10 @@ enum {
 	LEAF_SLACK = 2 * LEAF_DIGEST,
 };
 
+/* How many leaves a block of len > 0 bytes touches that begins there in its file. */
+uint32_t leaf_count_at(int64_t offset, uint32_t len);
+/* Where leaf i of it begins in the block; behind the last one, where the block ends. */
+uint32_t leaf_begin_at(int64_t offset, uint32_t len, uint32_t i);
 /* How many leaves a block of w->len > 0 bytes touches. */
 uint32_t leaf_count(const struct block_want *w);
 /* Whether what is asked can be asked of that block. */

@@ -1,4 +1,4 @@
-/* AES-256-GCM, HMAC and HKDF through EVP: see aead.h. */
+/* AES-256-GCM, HMAC, HKDF and SipHash through EVP: see aead.h. */
 #include "sync/seal/aead.h"
 
 #include <openssl/core_names.h>
@@ -19,12 +19,13 @@
 /* OpenSSL's contexts, one set per thread. Between calls they hold no key. */
 struct aead_thread {
 	EVP_CIPHER_CTX *gcm;
-	EVP_MAC_CTX *hmac; /* its digest is set */
+	EVP_MAC_CTX *hmac;    /* its digest is set */
+	EVP_MAC_CTX *siphash; /* its size is set */
 };
 
 static pthread_once_t aead_once = PTHREAD_ONCE_INIT;
-static EVP_CIPHER *cipher; /* fetched once, kept until the process ends; so are the next two */
-static EVP_MAC *mac;
+static EVP_CIPHER *cipher; /* fetched once, kept until the process ends; so are the next three */
+static EVP_MAC *mac, *siphash;
 static EVP_KDF *kdf;
 static pthread_key_t aead_key; /* only for its destructor */
 static __thread struct aead_thread *mine;
@@ -44,6 +45,7 @@ static void aead_thread_end(void *arg)
 	mine = NULL;
 	EVP_CIPHER_CTX_free(t->gcm);
 	EVP_MAC_CTX_free(t->hmac);
+	EVP_MAC_CTX_free(t->siphash);
 	free(t);
 }
 
@@ -51,9 +53,11 @@ static void aead_fetch(void)
 {
 	cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 	mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	siphash = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
 	kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
-	if (cipher == NULL || mac == NULL || kdf == NULL || pthread_key_create(&aead_key, aead_thread_end) != 0)
-		aead_give_up("AES-256-GCM, HMAC or HKDF is not available");
+	if (cipher == NULL || mac == NULL || siphash == NULL || kdf == NULL ||
+	    pthread_key_create(&aead_key, aead_thread_end) != 0)
+		aead_give_up("AES-256-GCM, HMAC, HKDF or SipHash is not available");
 }
 
 static struct aead_thread *contexts(void)
@@ -61,6 +65,9 @@ static struct aead_thread *contexts(void)
 	char name[] = "SHA256";
 	OSSL_PARAM digest[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
 		                OSSL_PARAM_construct_end() };
+	size_t short_size = AEAD_SIPHASH_LEN;
+	OSSL_PARAM size[] = { OSSL_PARAM_construct_size_t(OSSL_MAC_PARAM_SIZE, &short_size),
+		              OSSL_PARAM_construct_end() };
 
 	if (mine != NULL)
 		return mine;
@@ -68,7 +75,9 @@ static struct aead_thread *contexts(void)
 	mine = MEM_NEW(struct aead_thread);
 	mine->gcm = EVP_CIPHER_CTX_new();
 	mine->hmac = EVP_MAC_CTX_new(mac);
-	if (mine->gcm == NULL || mine->hmac == NULL || EVP_MAC_CTX_set_params(mine->hmac, digest) != 1)
+	mine->siphash = EVP_MAC_CTX_new(siphash);
+	if (mine->gcm == NULL || mine->hmac == NULL || mine->siphash == NULL ||
+	    EVP_MAC_CTX_set_params(mine->hmac, digest) != 1 || EVP_MAC_CTX_set_params(mine->siphash, size) != 1)
 		aead_give_up("no context");
 	if (pthread_setspecific(aead_key, mine) != 0)
 		aead_give_up("no memory for a thread's contexts");
@@ -179,4 +188,14 @@ void aead_hkdf(uint8_t *out, size_t n, const void *salt, size_t salt_n, const vo
 	EVP_KDF_CTX_free(ctx);
 	bytes_free(&said);
 	OPENSSL_cleanse(keyed, sizeof(keyed));
+}
+
+void aead_siphash(uint8_t out[AEAD_SIPHASH_LEN], const uint8_t key[AEAD_SIPHASH_KEY], const void *p, size_t n)
+{
+	EVP_MAC_CTX *ctx = contexts()->siphash;
+	size_t got = 0;
+
+	if (EVP_MAC_init(ctx, key, AEAD_SIPHASH_KEY, NULL) != 1 || EVP_MAC_update(ctx, p, n) != 1 ||
+	    EVP_MAC_final(ctx, out, &got, AEAD_SIPHASH_LEN) != 1 || got != AEAD_SIPHASH_LEN)
+		aead_give_up("SipHash cannot be computed");
 }

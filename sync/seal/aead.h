@@ -1,13 +1,20 @@
 /* The primitives that sealed groups are built of, all OpenSSL's: AES-256-GCM over one buffer, HMAC-SHA-256 as the PRF,
- * HKDF-SHA-256 (RFC 5869). Keys leave no trace here: what OpenSSL made of one is cleansed before a call returns. Any
- * thread; contexts are kept per thread. None fails except for lack of memory, which ends the process. */
+ * HKDF-SHA-256 (RFC 5869), SipHash-2-4. Secret keys leave no trace here: what OpenSSL made of one is cleansed before a
+ * call returns. Any thread; contexts are kept per thread. Without memory the process ends, and nothing else fails. */
 #ifndef LANYARD_SYNC_SEAL_AEAD_H
 #define LANYARD_SYNC_SEAL_AEAD_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum { AEAD_KEY_LEN = 32, AEAD_NONCE_LEN = 12, AEAD_TAG_LEN = 16, AEAD_PRF_LEN = 32 };
+enum {
+	AEAD_KEY_LEN = 32,
+	AEAD_NONCE_LEN = 12,
+	AEAD_TAG_LEN = 16,
+	AEAD_PRF_LEN = 32,
+	AEAD_SIPHASH_KEY = 16,
+	AEAD_SIPHASH_LEN = 8
+};
 
 /* Inputs that are read one after another, as if they were one. */
 struct aead_part {
@@ -32,5 +39,8 @@ void aead_prf(uint8_t out[AEAD_PRF_LEN], const void *key, size_t key_n, const st
  * secret: at most 256 bytes each. info: at most 1,024 in all. */
 void aead_hkdf(uint8_t *out, size_t n, const void *salt, size_t salt_n, const void *secret, size_t secret_n,
                const struct aead_part *info, size_t ninfo);
+/* SipHash-2-4 with 64 bits (Aumasson and Bernstein, 2012): whoever does not know the key cannot make two inputs that
+ * have one output. The key is not one of a group's: it stays in the thread's context until the next call. */
+void aead_siphash(uint8_t out[AEAD_SIPHASH_LEN], const uint8_t key[AEAD_SIPHASH_KEY], const void *p, size_t n);
 
 #endif

@@ -191,6 +191,7 @@ static void export_take_heads(struct reader *r, struct export_group *g)
 		g->heads[i].epoch = reader_u64(r);
 		g->heads[i].seq = reader_u64(r);
 		g->heads[i].number = reader_u64(r);
+		r->bad = r->bad || g->heads[i].number == 0; /* no head has it */
 		export_take(r, g->heads[i].hash, sizeof(g->heads[i].hash));
 	}
 }

@@ -67,23 +67,24 @@ static bool refs_fit(uint8_t kind, uint32_t n)
 {
 	switch (kind) {
 	case OBJECT_BLOCK:
-	case OBJECT_LEAVES:
 		return n == 0;
 	case OBJECT_PAGE:
 		return n >= 1 && n <= OBJECT_REFS_MAX;
 	case OBJECT_PATCH:
-		return n == 1;
+		return n >= 1 && n <= OBJECT_BASES_MAX;
 	default:
 		return false;
 	}
 }
 
-/* A page's refs ascend, each once; nothing is a patch of itself. A vault sees that too, and a getter that goes from
- * patch to base is not sent round in a circle of one. */
+/* Refs ascend, each once; nothing is a patch of itself. A vault sees that too, and a getter that goes from patch to
+ * base is not sent round in a circle of one. */
 static bool refs_in_form(uint8_t kind, const uint8_t *name, const uint8_t *refs, uint32_t n)
 {
-	if (kind == OBJECT_PATCH)
-		return memcmp(refs + 8, name, OBJECT_REF - 8) != 0;
+	for (uint32_t i = 0; i < n && kind == OBJECT_PATCH; i++) {
+		if (memcmp(refs + (size_t)i * OBJECT_REF + 8, name, OBJECT_REF - 8) == 0)
+			return false;
+	}
 	for (uint32_t i = 1; i < n; i++) {
 		if (memcmp(refs + (size_t)(i - 1) * OBJECT_REF, refs + (size_t)i * OBJECT_REF, OBJECT_REF) >= 0)
 			return false;

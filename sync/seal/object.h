@@ -7,16 +7,16 @@
 #include "sync/seal/keys.h"
 
 enum object_kind {
-	OBJECT_BLOCK = 1,  /* of a file; no refs */
-	OBJECT_PAGE = 2,   /* of a long block list; refs: its blocks, ascending by OBJECT_REF bytes, each once */
-	OBJECT_PATCH = 3,  /* of a block; one ref: the block that it changes, another one */
-	OBJECT_LEAVES = 4, /* digests of a block's leaves; no refs */
+	OBJECT_BLOCK = 1, /* of a file; no refs */
+	OBJECT_PAGE = 2,  /* of a long block list; refs: its blocks, ascending by OBJECT_REF bytes, each once */
+	OBJECT_PATCH = 3, /* of a block; refs: the blocks that it is made of, ascending, each once, never itself */
 };
 
 enum {
 	OBJECT_FORMAT = 1,
 	OBJECT_CONTENT_MAX = 4 << 20, /* bytes; the least is 1 */
 	OBJECT_REFS_MAX = 512,        /* of a page */
+	OBJECT_BASES_MAX = 4,         /* refs of a patch */
 	OBJECT_REF = 8 + 32,          /* bytes of one */
 	OBJECT_HEAD_MAX = 1 + 1 + OBJECT_REF + 4 + OBJECT_REFS_MAX * OBJECT_REF,
 	OBJECT_SEALED_MAX = OBJECT_HEAD_MAX + 12 + 9 + OBJECT_CONTENT_MAX + 16, /* bytes of the largest object */
@@ -66,7 +66,7 @@ struct object_input {
 	/* SHA-256 of these very bytes in this memory, if the caller has just computed it; NULL: computed here. A
 	 * digest of what a file held earlier would let a nonce serve twice. */
 	const uint8_t *sha;
-	const uint8_t *name; /* of the block, for a patch and for leaves; NULL for the others */
+	const uint8_t *name; /* of the block, for a patch; NULL for the others */
 	const uint8_t *refs; /* nrefs * OBJECT_REF bytes */
 	uint32_t nrefs;      /* as the kind has them */
 	uint8_t avg_log2;    /* what the file was cut with; 0 for all that is not a cut block (pad_content()) */
@@ -89,7 +89,7 @@ struct object_plain {
 };
 /* Opens what was asked for, in place: p, n bytes, is overwritten. Checks everything: the head, that it is `asked` of
  * that kind, the tag, every length before anything is unpacked, the padding, and of blocks and pages that the content
- * bears the name. What a patch or leaves make of a block is checked by the block's hash. *out is empty on failure;
+ * bears the name. What a patch makes of a block is checked by the block's hash. *out is empty on failure;
  * object_plain_free() frees what it holds. */
 enum object_result object_open(const struct keys *k, enum object_kind kind, const struct object_ref *asked, uint8_t *p,
                                size_t n, struct object_plain *out);

@@ -288,38 +288,63 @@ static struct keys *row_find(const struct row_keys *held, uint64_t generation)
 	return NULL;
 }
 
+/* The block that an entry says. False: it cannot be one of a content of this generation. */
+static bool row_entry_block(const struct page_entry *e, uint64_t generation, struct block *b)
+{
+	const uint8_t *hash = e->generation != 0 ? e->sha : zeros_hash(e->len);
+
+	if (hash == NULL || (e->generation != 0 && e->generation != generation))
+		return false;
+	b->len = e->len;
+	memcpy(b->hash, hash, sizeof(b->hash));
+	return true;
+}
+
 bool row_list_add(struct blocklist *all, const struct content *content, uint64_t generation,
                   const struct page_entry *list, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		const struct page_entry *e = &list[i];
-		const uint8_t *hash = e->generation != 0 ? e->sha : zeros_hash(e->len);
+	struct block b;
 
+	for (size_t i = 0; i < n; i++) {
 		/* What a list says of zeros is small; what it makes is no longer than the record said. */
-		if (hash == NULL || (e->generation != 0 && e->generation != generation) ||
-		    e->count > content->nblocks - all->n)
+		if (!row_entry_block(&list[i], generation, &b) || list[i].count > content->nblocks - all->n)
 			return false;
-		for (uint32_t j = 0; j < e->count; j++, all->n++) {
-			all->b[all->n].len = e->len;
-			memcpy(all->b[all->n].hash, hash, SHA256_SIZE);
-		}
+		for (uint32_t j = 0; j < list[i].count; j++)
+			all->b[all->n++] = b;
 	}
 	return true;
+}
+
+/* As if the list were made, which may take millions of times what its entries take. */
+static bool row_list_is(const struct content *content, uint64_t generation, const struct page_entry *list, size_t n)
+{
+	struct blocklist_sum s = { 0 };
+	struct content c;
+	struct block b;
+	bool fits = true;
+
+	for (size_t i = 0; i < n && fits; i++) {
+		fits = row_entry_block(&list[i], generation, &b) && list[i].count <= content->nblocks - s.c.nblocks;
+		for (uint32_t j = 0; fits && j < list[i].count; j++)
+			blocklist_sum_add(&s, &b);
+	}
+	c = blocklist_sum_end(&s);
+	return fits && content_equal(&c, content);
 }
 
 bool row_list_fits(const struct content *content, uint64_t generation, const struct page_entry *list, size_t n,
                    struct blocklist *blocks)
 {
-	struct blocklist all = { .b = mem_calloc((size_t)content->nblocks + 1, sizeof(all.b[0])) };
-	bool fits = row_list_add(&all, content, generation, list, n);
-	struct content c = blocklist_content(&all);
+	struct blocklist all = { 0 };
 
-	if (fits && content_equal(&c, content)) {
-		*blocks = all;
+	if (!row_list_is(content, generation, list, n))
+		return false;
+	if (blocks == NULL)
 		return true;
-	}
-	blocklist_clear(&all);
-	return false;
+	all.b = mem_calloc((size_t)content->nblocks + 1, sizeof(all.b[0]));
+	(void)row_list_add(&all, content, generation, list, n);
+	*blocks = all;
+	return true;
 }
 
 /* Whether the refs are just these names, which are sorted. */
@@ -337,7 +362,7 @@ static bool row_open_list(struct row_opened *out, const struct core_head *h, con
 	struct page_entry *list, single = { .len = (uint32_t)c->size, .count = 1 };
 	uint8_t(*names)[32];
 	size_t n = 1, nnames;
-	bool good;
+	bool good, is_short = c->nblocks <= MSG_BLOCKS_INLINE_MAX;
 
 	if (c->nblocks == 1) {
 		struct block b = { .len = (uint32_t)c->size };
@@ -349,7 +374,7 @@ static bool row_open_list(struct row_opened *out, const struct core_head *h, con
 	} else {
 		list = page_list_decode(said->p, said->n, ROW_ENTRIES_MAX, &n);
 	}
-	if (list == NULL || !row_list_fits(c, out->generation, list, n, &out->blocks)) {
+	if (list == NULL || !row_list_fits(c, out->generation, list, n, is_short ? &out->blocks : NULL)) {
 		free(list);
 		return false;
 	}

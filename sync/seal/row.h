@@ -52,7 +52,7 @@ struct row_opened {
 	/* Without number; its version is the core's. Both borrow. */
 	struct msg_record record;
 	uint64_t generation;     /* of the content; 0: it has no objects */
-	struct blocklist blocks; /* of a content of two or more, unless it has pages */
+	struct blocklist blocks; /* of a content of 2 to MSG_BLOCKS_INLINE_MAX, unless it has pages */
 	uint8_t (*pages)[32];    /* the names of its pages, in the file's order; owned */
 	size_t npages;           /* 0: it has none */
 };
@@ -64,7 +64,8 @@ enum row_result row_open(struct row_opened *out, const struct row_keys *held, co
 void row_opened_clear(struct row_opened *o);
 
 /* Whether the n entries, in the file's order, are that content's list: lengths, number, and root. generation: of all
- * blocks in it. *blocks is the list then, and the caller's; of the entries names are not needed. */
+ * blocks in it. *blocks is the list then, and the caller's; NULL: it is not made. Of the entries names are not
+ * needed. */
 bool row_list_fits(const struct content *content, uint64_t generation, const struct page_entry *list, size_t n,
                    struct blocklist *blocks);
 /* The same in parts: appends the blocks of these entries to *all, which has room for the content's. False: they cannot

@@ -138,6 +138,7 @@ static void try_all(int parts, struct disk *d)
 	try_times(&t, d);
 	try_names(&t, d);
 	d->no_folder_sync = fsync(parts) < 0 && fs_lacks(errno);
+	d->no_mounts = !fs_kernel_tells_mounts(parts);
 	end_trial(&t);
 }
 
@@ -160,6 +161,7 @@ void disk_probe(int parts, struct disk *d)
 	d->no_symlinks &= again.no_symlinks;
 	d->folds_case &= again.folds_case;
 	d->no_folder_sync &= again.no_folder_sync;
+	d->no_mounts &= again.no_mounts;
 	if (again.name_max > d->name_max)
 		d->name_max = again.name_max;
 }
@@ -283,6 +285,9 @@ const char *disk_lack(const struct disk *d, size_t i)
 		                 "whose names differ only in case, one is not installed (rename one of them)" },
 		{ d->no_folder_sync, "cannot sync folders: after a power cut, the latest files may be downloaded "
 		                     "again" },
+		{ d->no_mounts,
+		  "does not show on this kernel what is mounted within the share: a folder of the same disk, "
+		  "or a file of any disk, that is mounted there is shared like the others" },
 		{ d->name_max < LONG_NAME, "does not support long names: files with longer names are not "
 		                           "installed (rename them)" },
 	};

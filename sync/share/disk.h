@@ -19,6 +19,7 @@ struct disk {
 	bool no_symlinks;
 	bool folds_case;     /* names that differ in case only are one name */
 	bool no_folder_sync; /* a folder cannot be synced */
+	bool no_mounts;      /* the kernel does not tell what is mounted within the share */
 	size_t name_max;     /* bytes of the longest name */
 	/* A property of the share rather than the disk: several people of the owning group write here (setgid and g+w
 	 * on the root). The group may then do what the owner may with every file that is installed, and its bits are
@@ -44,7 +45,7 @@ void disk_check_shared(int root, int parts, struct disk *d);
 /* The mode announced for a file or folder that was made on a disk without modes; 0 for symlinks. */
 uint32_t disk_mode_default(enum record_kind kind);
 /* The i-th limit in words, with its effect, and the fix where there is one; NULL after the last one. */
-enum { DISK_LACKS_MAX = 12 };
+enum { DISK_LACKS_MAX = 13 };
 const char *disk_lack(const struct disk *d, size_t i);
 
 #endif

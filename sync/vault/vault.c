@@ -17,13 +17,20 @@ static void vault_pumped(void *arg)
 {
 	struct vault *v = arg;
 	struct vault_peer *p;
+	bool withheld;
 
 	if (v->stopping)
 		return;
 	(void)vault_space_full(v);
 	vault_pending_pump(v);
-	DL_FOREACH(v->peers, p)
+	vault_withheld_go_on(v);
+	withheld = v->withheld_waits;
+	v->withheld_waits = false;
+	DL_FOREACH(v->peers, p) {
+		if (withheld)
+			vault_serve_tell(v, p);
 		vault_serve_go_on(v, p);
+	}
 }
 
 static void vault_sync_due(void *arg)
@@ -39,6 +46,7 @@ static void vault_second(void *arg)
 	if (v->stopping)
 		return;
 	v->seconds++;
+	vault_clock_tick(v);
 	vault_object_tick(v);
 	vault_space_tick(v);
 	vault_kept_tick(v);
@@ -84,6 +92,7 @@ struct vault *vault_new(const struct vault_config *c, char **why)
 {
 	struct vault *v = MEM_NEW(struct vault);
 	struct vault_first_job *first;
+	int64_t tick_ms = c->tick_ms > 0 ? c->tick_ms : 1000;
 
 	*why = NULL;
 	v->config = *c;
@@ -95,17 +104,19 @@ struct vault *vault_new(const struct vault_config *c, char **why)
 	}
 	v->on_index_disk = index_is_on_disk(c->index, share_dev(c->share));
 	v->committed = index_seq(c->index);
-	(void)vault_peer_writer_lost(v);
+	(void)vault_peer_writer_lost(v, vault_withheld_note);
 	v->foreseen = VAULT_FORESEEN;
 	v->met = vault_pending_met;
 	v->page_met = vault_arrival_page_met;
 	v->pump = loop_timer_new(c->loop, vault_pumped, v);
 	v->sync = loop_timer_new(c->loop, vault_sync_due, v);
 	v->second = loop_timer_new(c->loop, vault_second, v);
-	loop_timer_start(v->second, 1000, 1000);
+	loop_timer_start(v->second, tick_ms, tick_ms);
 	vault_arrival_new(v);
+	vault_clock_new(v);
 	vault_kept_new(v);
 	vault_scrub_new(v);
+	vault_withheld_look(v);
 	/* After a crash something may be noted that nobody was asked for. */
 	v->reset_due = index_vault_lacks(c->index);
 	first = MEM_NEW(struct vault_first_job);
@@ -117,6 +128,8 @@ struct vault *vault_new(const struct vault_config *c, char **why)
 
 void vault_stop(struct vault *v)
 {
+	if (!v->stopping)
+		vault_clock_keep(v);
 	v->stopping = true;
 	loop_timer_stop(v->pump);
 	loop_timer_stop(v->sync);
@@ -153,6 +166,7 @@ void vault_free(struct vault *v)
 	vault_scrub_free(v);
 	vault_arrival_free(v);
 	vault_mail_free(v);
+	vault_withheld_free(v);
 	free(v->writers);
 	loop_timer_free(v->pump);
 	loop_timer_free(v->sync);
@@ -253,7 +267,6 @@ void vault_up(struct vault *v, uint64_t peer, const struct msg_vault *hello)
 	if (vault_peer_vouches(v, p) && hello->have_epoch == index_epoch(v->config.index) &&
 	    hello->have_seq > index_seq(v->config.index))
 		vault_epoch_begin(v);
-	v->met_writer |= vault_peer_vouches(v, p);
 	vault_serve_start(v, p, hello);
 	loop_timer_start(v->pump, 0, 0);
 }
@@ -377,7 +390,8 @@ void vault_sync_end(struct vault *v)
 void vault_roster_changed(struct vault *v)
 {
 	struct vault_peer *p, *next;
-	bool reset = vault_peer_writer_lost(v);
+	/* What they wrote may be on its way to members that leave it out. */
+	bool reset = vault_peer_writer_lost(v, vault_withheld_note);
 
 	if (v->stopping)
 		return;
@@ -395,12 +409,17 @@ void vault_roster_changed(struct vault *v)
 	}
 	if (reset)
 		vault_repair_reset(v);
+	vault_withheld_look(v);
 	loop_timer_start(v->pump, 0, 0);
 }
 
 void vault_set_quota(struct vault *v, int64_t quota)
 {
+	bool counted = v->config.quota > 0;
+
 	v->config.quota = quota;
+	if (!counted)
+		vault_kept_count(v);
 	(void)vault_space_full(v);
 	vault_peer_state(v);
 	loop_timer_start(v->pump, 0, 0);
@@ -432,7 +451,7 @@ struct vault_counts vault_counts(const struct vault *v)
 	struct index_vault_totals t = index_vault_totals(v->config.index);
 	struct vault_counts c = {
 		.objects = t.objects,
-		.bytes = t.bytes,
+		.bytes = t.bytes + v->kept_bytes,
 		.quota = v->config.quota,
 		.rows = t.rows,
 		.pending = (int64_t)HASH_COUNT(v->rows),
@@ -459,6 +478,8 @@ void vault_debug(const struct vault *v, debug_fn *fn, void *arg)
 	fn(arg, "vault", "written_objects", (int64_t)v->nwritten);
 	fn(arg, "vault", "arrived_bytes", v->arrived_bytes);
 	fn(arg, "vault", "found_in_folder", v->kept_found);
+	fn(arg, "vault", "unknown_bytes", v->kept_bytes);
+	fn(arg, "vault", "folder_waits_s", v->kept_since_s != 0 ? v->now_s - v->kept_since_s : 0);
 	DL_FOREACH(v->peers, p) {
 		fn(arg, "vault_peer", "last", (int64_t)p->last);
 		fn(arg, "vault_peer", "told", (int64_t)p->told);

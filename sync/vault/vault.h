@@ -28,6 +28,8 @@ struct vault_ops {
 	/* Bytes that may wait for the network: of objects (bulk), or of the rest. */
 	size_t (*room)(void *arg, uint64_t peer, bool bulk);
 	void (*misbehaved)(void *arg, uint64_t peer, const char *what);
+	/* Whether a head that this member has signed in that epoch is here, and its row number. */
+	bool (*head)(void *arg, uint64_t peer, uint64_t epoch, uint64_t *seq);
 	void (*problem)(void *arg, const char *text); /* for people: something is wrong with this vault's disk */
 	void (*state)(void *arg);                     /* vault_counts() has changed */
 };
@@ -41,6 +43,10 @@ struct vault_config {
 	int64_t quota; /* bytes; 0: all of the disk but its reserve */
 	const struct vault_ops *ops;
 	void *arg;
+	/* For tests: how long it has been running (NULL: the loop's), and how often it looks at its clock (0: each
+	 * second). */
+	int64_t (*up_ms)(void *arg);
+	int64_t tick_ms;
 };
 
 /* NULL with *why (fresh) if no descriptors are left. */

@@ -7,10 +7,10 @@
 
 #include <utlist.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sha256.h"
+#include "sync/seal/object.h"
 #include "sync/share/reserve.h"
 #include "sync/vault/vault_internal.h"
 
@@ -29,6 +29,7 @@ struct arrival {
 	uint64_t peer;
 	uint8_t *bytes; /* owned */
 	size_t n;
+	bool whole;   /* a patch was not asked for */
 	bool reserve; /* some of the disk is to stay free */
 	bool bad;     /* not the object that was asked for */
 	int error;
@@ -42,7 +43,7 @@ static void arrival_work(void *arg)
 	struct arrival *a = arg;
 	bool taken;
 
-	if (!vault_row_object_of(a->is.name, a->bytes, a->n, &a->refs, &a->nrefs)) {
+	if (!vault_row_object_of(a->is.name, a->whole, a->bytes, a->n, &a->refs, &a->nrefs)) {
 		a->bad = true;
 		return;
 	}
@@ -80,6 +81,13 @@ static void arrival_again(struct vault *v, struct vault_object *o, uint64_t peer
 	o->state = VAULT_WANTED;
 	o->peer = p;
 	DL_PREPEND(p->queue, o);
+}
+
+/* The same peer has given a patch that is of no use here, or does not know patches. */
+static void arrival_ask_whole(struct vault *v, struct vault_object *o, uint64_t peer)
+{
+	o->whole = true;
+	arrival_again(v, o, peer);
 }
 
 static void arrival_done(void *arg)
@@ -126,6 +134,7 @@ static void arrival_submit(struct vault *v, struct vault_object *o, struct vault
 	a->share = share_handle_ref(v->share);
 	a->bytes = mem_dup(bytes->p, bytes->n);
 	a->n = bytes->n;
+	a->whole = o->whole;
 	a->reserve = v->on_index_disk;
 	memcpy(a->is.name, o->name, sizeof(a->is.name));
 	v->arrived_bytes += (int64_t)bytes->n;
@@ -138,12 +147,30 @@ static void arrival_submit(struct vault *v, struct vault_object *o, struct vault
  * again. */
 static bool arrival_has_room(struct vault *v, size_t n)
 {
-	int64_t stored = index_vault_totals(v->config.index).bytes + v->written_bytes + v->arrived_bytes;
+	int64_t stored =
+		index_vault_totals(v->config.index).bytes + v->written_bytes + v->arrived_bytes + v->kept_bytes;
 
 	if (v->config.quota == 0 || stored + (int64_t)n <= v->config.quota)
 		return true;
 	v->foreseen = n > v->foreseen ? n : v->foreseen;
 	return false;
+}
+
+/* A patch of which a base is not here as a whole block. One that is not even in form is the worker's to judge. */
+static bool arrival_lacks_base(struct vault *v, const struct vault_object *o, const struct msg_bytes *bytes)
+{
+	uint8_t(*refs)[INDEX_VAULT_OBJECT];
+	struct object_head h;
+	size_t n;
+	bool lacks = false;
+
+	if (o->whole || object_parse(&h, bytes->p, bytes->n) != OBJECT_OK || h.kind != OBJECT_PATCH ||
+	    !vault_row_object_of(o->name, false, bytes->p, bytes->n, &refs, &n))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		lacks = lacks || !vault_object_is_whole(v, refs[i]);
+	free(refs);
+	return lacks;
 }
 
 void vault_arrival_take(struct vault *v, struct vault_peer *p, const struct msg_object *m)
@@ -157,6 +184,9 @@ void vault_arrival_take(struct vault *v, struct vault_peer *p, const struct msg_
 		p->late--;
 	} else if (o == NULL) {
 		v->config.ops->misbehaved(v->config.arg, p->id, "sent an object that nobody has asked for");
+	} else if (!o->whole && (m->status == MSG_OBJECT_NONE ||
+	                         (m->status == MSG_OBJECT_HERE && arrival_lacks_base(v, o, &m->bytes)))) {
+		arrival_ask_whole(v, o, p->id);
 	} else if (m->status != MSG_OBJECT_HERE) {
 		vault_object_unask(o);
 		vault_object_seek(v, o);
@@ -184,13 +214,29 @@ static void sync_job_work(void *arg)
 		s->error = errno;
 }
 
+/* The base has gone while the patch was written, or is not in the folder. The patch's file stays until the whole block
+ * takes its place. */
+static void arrival_patch_fails(struct vault *v, struct vault_object *o)
+{
+	free(o->refs);
+	o->refs = NULL;
+	o->nrefs = 0;
+	if (o->ntried > 0)
+		arrival_ask_whole(v, o, o->tried[o->ntried - 1].peer);
+	else
+		vault_object_seek(v, o);
+}
+
 /* Into the index, which then has it. */
 static void arrival_put(struct vault *v, struct vault_object *o)
 {
 	bool here = index_vault_object_put(v->config.index, &o->is, (const uint8_t(*)[INDEX_VAULT_OBJECT])o->refs,
-	                                   o->nrefs, clock_wall_s()) == 0;
+	                                   o->nrefs, v->now_s) == 0;
 
-	vault_object_end(v, o, here);
+	if (!here && o->nwaiters > 0 && vault_object_is_patch(o))
+		arrival_patch_fails(v, o);
+	else
+		vault_object_end(v, o, here);
 }
 
 void vault_arrival_page_met(struct vault *v, struct vault_object *page)
@@ -226,12 +272,19 @@ static void sync_job_done(void *arg)
 	DL_FOREACH_SAFE(v->written, o, next) {
 		if (v->stopping || o->state != VAULT_SYNCING)
 			continue;
+		/* Its base will say when it is here: until then it has to stay. */
+		if (s->error != 0 && o->need.missing > 0) {
+			o->state = VAULT_WRITTEN;
+			continue;
+		}
 		DL_DELETE(v->written, o);
 		v->nwritten--;
 		v->written_bytes -= o->is.size;
 		if (s->error != 0)
 			vault_object_end(v, o, false);
-		else if (o->nrefs > 0 && o->nwaiters > 0)
+		else if (vault_object_is_patch(o) && o->need.missing > 0)
+			o->state = VAULT_SYNCED;
+		else if (o->name[0] == OBJECT_PAGE && o->nwaiters > 0)
 			want_blocks(v, o);
 		else
 			arrival_put(v, o);
@@ -272,7 +325,7 @@ void vault_arrival_delete(struct vault *v, const uint8_t name[INDEX_VAULT_OBJECT
 	struct vault_object *o;
 
 	HASH_FIND(hh, v->objects, name, INDEX_VAULT_OBJECT, o);
-	if (o != NULL || index_vault_object_remove(v->config.index, name, clock_wall_s()) < 0)
+	if (o != NULL || index_vault_object_remove(v->config.index, name, v->now_s) < 0)
 		return;
 	/* Whoever wants it meanwhile waits until the old file is away. */
 	o = MEM_NEW(struct vault_object);

@@ -1,11 +1,13 @@
 /* Shared by the files of this folder; no other includes it. Each file calls only files above it in this list:
  *
- * vault_job.c: workers; vault_store.c: the files of objects, for workers; vault_row.c: a told core and what it says;
+ * vault_clock.c: how long things last; vault_job.c: workers; vault_store.c: the files of objects, for workers;
+ * vault_row.c: a told core and what it says;
  * vault_judge.c: what it means beside the cores of its path; vault_peer.c: who is connected and how far we are with
  * each; vault_object.c: what is wanted, and asked for; vault_arrival.c: what has come is written, synced, and deleted
  * in the end; vault_kept.c: what lies in the folder though the index has lost it; vault_pending.c: rows that wait for
  * objects, and are stored when they are whole; vault_cores.c: told rows, checked by workers; vault_repair.c: what is
- * lost is told and wanted again; vault_serve.c: rows and objects given; vault_scrub.c: the disk compared with the
+ * lost is told and wanted again; vault_withheld.c: rows of those who may write again; vault_serve.c: rows and objects
+ * given; vault_scrub.c: the disk compared with the
  * index; vault_space.c: what nobody needs goes; vault_mail.c: envelopes; vault.c: all of it together. */
 #ifndef LANYARD_SYNC_VAULT_VAULT_INTERNAL_H
 #define LANYARD_SYNC_VAULT_VAULT_INTERNAL_H
@@ -37,11 +39,18 @@ enum {
 	VAULT_OLD = 8,                /* superseded cores of one path */
 	VAULT_TWINS = 64,             /* rows of one path that are pending; each is compared with the others */
 	VAULT_LOOKUPS = 512,          /* of objects in one turn of the loop */
+	VAULT_SHARDS = 256,           /* folders that the files of objects are in */
 	VAULT_NAME_TEXT = 64 + 1 + 16 + 1 + 1 + 1, /* an object's file name, and NUL */
 };
 
 struct vault_peer;
 struct vault_object;
+
+/* --- vault_clock.c: v->now_s --- */
+void vault_clock_new(struct vault *v);
+void vault_clock_tick(struct vault *v);
+/* Stores it. */
+void vault_clock_keep(struct vault *v);
 
 /* --- vault_job.c --- */
 /* Hands a job to a worker, and counts it: its `done` takes one off v->jobs. */
@@ -64,10 +73,17 @@ uint8_t *vault_store_read(int root, const uint8_t name[INDEX_VAULT_OBJECT], size
 int vault_store_remove(int root, const uint8_t name[INDEX_VAULT_OBJECT]);
 /* Makes all that was written safe from a power cut. 0, -1. */
 int vault_store_sync(int root);
-/* Calls fn for each object's file in the shard (0 to 255) that is older than before_ns, and removes what an interrupted
- * write has left. */
-void vault_store_list(int root, int shard, int64_t before_ns,
-                      void (*fn)(void *arg, const uint8_t name[INDEX_VAULT_OBJECT]), void *arg);
+struct vault_stored {
+	uint8_t name[INDEX_VAULT_OBJECT];
+	int64_t size; /* of the object */
+	int64_t mtime_ns;
+};
+/* Calls fn for each object's file in the shard that is older than before_ns, and removes what an interrupted write has
+ * left. */
+void vault_store_list(int root, int shard, int64_t before_ns, void (*fn)(void *arg, const struct vault_stored *file),
+                      void *arg);
+/* Bytes of all objects in the shard. */
+int64_t vault_store_bytes(int root, int shard);
 
 /* --- vault_row.c: any thread --- */
 /* Whoever told a row, and under which of its numbers. */
@@ -76,7 +92,7 @@ struct vault_holder {
 	struct vault_owed *owed; /* in the peer's list; this row's alone */
 };
 
-/* Something that waits for objects: a row, or a page that has come. */
+/* Something that waits for objects: a row, a page that has come, or a patch that was found in the folder. */
 struct vault_need {
 	size_t missing;        /* objects that it waits for */
 	struct vault_row *row; /* one of these two */
@@ -107,7 +123,7 @@ struct vault_row {
 	bool waited;                   /* for another of the same version */
 	bool stored;                   /* or known */
 	bool dropped;                  /* to be freed once nothing waits on its behalf */
-	bool deep;                     /* something that is stored is gone: the blocks of its pages are looked up too */
+	bool deep;                     /* something that is stored is gone: what its objects need is looked up too */
 	int tries;                     /* to store it */
 	struct vault_peer *queue;      /* whose queue it is in; NULL: none */
 	struct vault_row *prev, *next; /* in that queue */
@@ -129,9 +145,10 @@ struct vault_row *vault_row_stored(const struct index_vault_core *stored);
 void vault_row_free(struct vault_row *row);
 /* An object's name of its parts. */
 void vault_row_object(uint8_t name[INDEX_VAULT_OBJECT], uint8_t kind, uint64_t generation, const uint8_t bare[32]);
-/* Whether these bytes are the object of that name, as far as can be seen without keys, and of a kind that is kept.
- * refs: fresh, those of a page; NULL: none. */
-bool vault_row_object_of(const uint8_t name[INDEX_VAULT_OBJECT], const uint8_t *p, size_t n,
+/* Whether these bytes are the object of that name, as far as can be seen without keys, and of a kind that is kept. A
+ * patch is a form of the block that it makes, unless that has to be whole. refs: fresh, those of a page, or a patch's
+ * base; NULL: none. */
+bool vault_row_object_of(const uint8_t name[INDEX_VAULT_OBJECT], bool whole, const uint8_t *p, size_t n,
                          uint8_t (**refs)[INDEX_VAULT_OBJECT], size_t *nrefs);
 
 /* --- vault_judge.c --- */
@@ -226,8 +243,8 @@ struct vault_owed *vault_peer_owe(struct vault_peer *p, uint64_t seq);
 void vault_peer_settle(struct vault *v, struct vault_peer *p, struct vault_owed *owed);
 /* Its rows are known as far as they can be: notes it. */
 void vault_peer_note(struct vault *v, struct vault_peer *p);
-/* Whether one of those who could write at the last call cannot any more. */
-bool vault_peer_writer_lost(struct vault *v);
+/* Whether one of those who could write at the last call cannot any more; calls fn with each. */
+bool vault_peer_writer_lost(struct vault *v, bool (*fn)(struct vault *v, uint64_t id));
 /* The newest row that everybody who reads has settled. */
 uint64_t vault_peer_settled_by_all(struct vault *v);
 
@@ -238,7 +255,7 @@ enum vault_object_state {
 	VAULT_ARRIVED_HERE, /* a worker writes it */
 	VAULT_WRITTEN,
 	VAULT_SYNCING,
-	VAULT_SYNCED,   /* a page that waits for its blocks */
+	VAULT_SYNCED,   /* a page that waits for its blocks, or a patch for its base */
 	VAULT_DELETING, /* its file is being removed */
 };
 
@@ -257,10 +274,13 @@ struct vault_object {
 	struct vault_peer *charged; /* whose nobjects counts it; NULL: nobody's */
 	struct vault_peer *peer;    /* whose queue it is in, or who is asked */
 	uint64_t seq;               /* as whose row */
+	bool lost;                  /* its file was found missing or bad: patches may need it, so it has to be whole */
+	bool whole;                 /* asked for as what it is, no patch will do */
+	bool base;                  /* a patch waits for it */
 	uint32_t request;
 	int64_t asked_ms;
 	struct index_vault_object is;        /* once it has arrived */
-	uint8_t (*refs)[INDEX_VAULT_OBJECT]; /* of a page; owned */
+	uint8_t (*refs)[INDEX_VAULT_OBJECT]; /* of a page, or a patch's base; owned */
 	size_t nrefs;
 	struct vault_need need;
 	bool dead;                        /* within a sweep: nobody waits for this page */
@@ -278,6 +298,12 @@ int64_t vault_object_used(struct vault *v);
 void vault_object_ask(struct vault *v, struct vault_peer *p);
 /* Asks somebody for what is in nobody's queue. */
 void vault_object_seek(struct vault *v, struct vault_object *o);
+/* Whether a patch has come in place of the block. */
+bool vault_object_is_patch(const struct vault_object *o);
+/* Whether this block is stored whole, so that a patch may need it. */
+bool vault_object_is_whole(struct vault *v, const uint8_t name[INDEX_VAULT_OBJECT]);
+/* Whether this is stored as a patch whose base is gone. It makes nothing then. */
+bool vault_object_is_baseless(struct vault *v, const struct index_vault_object *is);
 /* Nothing of this peer is asked of it any more. */
 void vault_object_peer_gone(struct vault *v, struct vault_peer *p);
 /* Takes dropped rows off what waits, and forgets what nobody waits for. */
@@ -302,7 +328,7 @@ void vault_arrival_delete(struct vault *v, const uint8_t name[INDEX_VAULT_OBJECT
 /* The index is about to be synced / was synced. */
 void vault_arrival_sync_begin(struct vault *v);
 void vault_arrival_sync_end(struct vault *v);
-/* An object that this page waited for is here. */
+/* An object that this page waited for is here; or one that this patch waited for, or it cannot be had. */
 void vault_arrival_page_met(struct vault *v, struct vault_object *page);
 void vault_arrival_new(struct vault *v);
 void vault_arrival_free(struct vault *v);
@@ -311,8 +337,14 @@ void vault_arrival_free(struct vault *v);
 void vault_kept_new(struct vault *v);
 /* The folder is there; made: it was not before, so nothing is in it. */
 void vault_kept_begin(struct vault *v, bool made);
-/* The index was set back. */
+/* The index was set back, or does not know something that lies there. */
 void vault_kept_again(struct vault *v);
+/* Whether a file of this time that the index does not know is wanted by nobody. */
+bool vault_kept_unwanted(const struct vault *v, int64_t mtime_ns);
+/* Counts what lies there and is not known, for the quota. */
+void vault_kept_count(struct vault *v);
+/* So many bytes of that are known now, or gone. */
+void vault_kept_less(struct vault *v, int64_t bytes);
 void vault_kept_tick(struct vault *v);
 
 /* --- vault_pending.c --- */
@@ -337,6 +369,17 @@ void vault_repair_core(struct vault *v, int64_t path, uint64_t seq);
 void vault_repair_lost(struct vault *v, const uint8_t name[INDEX_VAULT_OBJECT]);
 /* All writers tell all again. */
 void vault_repair_reset(struct vault *v);
+
+/* --- vault_withheld.c --- */
+/* Rows of this agent are not told now. Nothing behind them may be told either, until the note of that is committed:
+ * true. Else v->withheld_waits. */
+bool vault_withheld_note(struct vault *v, uint64_t id);
+/* The same where the index must not be written to. */
+bool vault_withheld_is_noted(const struct vault *v, uint64_t id);
+/* The roster has changed, or the vault begins: rows of those who may write again get new numbers. */
+void vault_withheld_look(struct vault *v);
+void vault_withheld_go_on(struct vault *v);
+void vault_withheld_free(struct vault *v);
 
 /* --- vault_serve.c --- */
 void vault_serve_start(struct vault *v, struct vault_peer *p, const struct msg_vault *hello);
@@ -392,16 +435,24 @@ struct vault {
 	void (*page_met)(struct vault *v, struct vault_object *page);
 	/* And how a new object is come by. */
 	void (*seek)(struct vault *v, struct vault_object *o);
+	int64_t now_s;        /* seconds: what ages and waits are counted by; see vault_clock.c */
+	int64_t clock_ms;     /* of the loop, when now_s was last counted up */
 	int64_t kept_since_s; /* since when the folder may have objects that the index does not know; 0: it has not */
+	int64_t kept_known_s; /* wall clock: those written before that were not wanted; 0: none was judged */
+	int64_t kept_bytes;   /* of such objects; 0 without a quota */
+	bool kept_walking;    /* they are being counted: nothing is asked for */
+	bool kept_over;       /* the wait for who may want them has ended: the scrub looks for them at once */
 	int64_t kept_found;   /* such objects that were wanted, and so are known now */
 	int kept_looks;       /* such objects that workers look for */
 	struct vault_object *kept_queue; /* that are looked for next */
-	bool met_writer; /* one has said hello in this run, and so would have shown that the index was set back */
-	struct vault_doomed *doomed; /* owned */
+	struct vault_doomed *doomed;     /* owned */
 
 	uint64_t *writers; /* short IDs of those who may write, ascending; owned */
 	size_t nwriters;
-	uint64_t committed; /* our number up to which rows are committed */
+	struct vault_withheld *withheld; /* by ID; owned */
+	struct vault_restored *restored; /* owned; NULL: it gives nobody's rows new numbers */
+	bool withheld_waits;             /* something is not told before a note is committed */
+	uint64_t committed;              /* our number up to which rows are committed */
 	bool full, disk_full;
 	int disk_error;     /* of disk_full: an errno, or RESERVE_REACHED */
 	int64_t said_bytes; /* of what is stored, as peers were told last */

@@ -26,6 +26,32 @@ static void object_free(struct vault *v, struct vault_object *o)
 	free(o);
 }
 
+bool vault_object_is_patch(const struct vault_object *o)
+{
+	return o->name[0] == OBJECT_BLOCK && o->nrefs > 0;
+}
+
+bool vault_object_is_whole(struct vault *v, const uint8_t name[INDEX_VAULT_OBJECT])
+{
+	struct index_vault_object is;
+
+	return index_vault_object_get(v->config.index, name, &is) > 0 && !is.gone && !is.needs;
+}
+
+bool vault_object_is_baseless(struct vault *v, const struct index_vault_object *is)
+{
+	uint8_t(*refs)[INDEX_VAULT_OBJECT];
+	bool lacks;
+	size_t n;
+
+	if (is->name[0] != OBJECT_BLOCK || is->gone || !is->needs)
+		return false;
+	refs = index_vault_object_refs(v->config.index, is->name, &n);
+	lacks = index_vault_refs_here(v->config.index, (const uint8_t(*)[INDEX_VAULT_OBJECT])refs, n) == 0;
+	free(refs);
+	return lacks;
+}
+
 static void object_wait(struct vault_object *o, struct vault_need *need)
 {
 	if (o->nwaiters == o->max_waiters) {
@@ -49,6 +75,9 @@ int vault_object_need(struct vault *v, struct vault_need *need, const uint8_t na
 		return 1;
 	}
 	rc = index_vault_object_get(v->config.index, name, &is);
+	/* A block that is here as a patch is gone too if its base is. */
+	if (rc > 0 && vault_object_is_baseless(v, &is))
+		is.gone = index_vault_object_lose(v->config.index, name) >= 0;
 	if (rc < 0 || (rc > 0 && !is.gone))
 		return rc < 0 ? -1 : 0;
 	/* The blocks of a page are wanted in any case: its weight stands for them. */
@@ -57,6 +86,7 @@ int vault_object_need(struct vault *v, struct vault_need *need, const uint8_t na
 	o = MEM_NEW(struct vault_object);
 	memcpy(o->name, name, sizeof(o->name));
 	o->need.page = o;
+	o->lost = rc > 0;
 	o->charged = charged;
 	if (charged != NULL)
 		charged->nobjects += weight(o);
@@ -92,14 +122,18 @@ static const struct vault_holder *holder_of_row(const struct vault_object *o, co
 	return NULL;
 }
 
-/* Somebody who told a row that needs the object, and was not asked for it as that. */
+/* Somebody who told a row that needs the object, and was not asked for it as that. Not for a patch that needs it: what
+ * that makes is asked for whole instead. */
 static const struct vault_holder *holder_of(const struct vault_object *o, const struct vault_object *page)
 {
 	for (size_t i = 0; i < page->nwaiters; i++) {
 		const struct vault_need *need = page->waiters[i];
-		const struct vault_holder *h =
-			need->row != NULL ? holder_of_row(o, need->row) : holder_of(o, need->page);
+		const struct vault_holder *h = NULL;
 
+		if (need->row != NULL)
+			h = holder_of_row(o, need->row);
+		else if (!vault_object_is_patch(need->page))
+			h = holder_of(o, need->page);
 		if (h != NULL)
 			return h;
 	}
@@ -117,6 +151,7 @@ void vault_object_seek(struct vault *v, struct vault_object *o)
 	o->tried = mem_realloc(o->tried, o->ntried + 1, sizeof(*o->tried));
 	o->tried[o->ntried++] = (struct vault_try){ h->peer->id, h->owed->seq };
 	o->state = VAULT_WANTED;
+	o->whole = o->lost || o->base || o->name[0] != OBJECT_BLOCK;
 	o->peer = h->peer;
 	o->seq = h->owed->seq;
 	DL_APPEND(o->peer->queue, o);
@@ -135,10 +170,11 @@ void vault_object_unask(struct vault_object *o)
 	o->peer = NULL;
 }
 
-/* A page's blocks are here, or one of them cannot be had. Only rows wait for pages. */
+/* A page's blocks are here, or one of them cannot be had. Only rows wait for pages. In place of a patch whose base
+ * cannot be had, the block is asked for. */
 static void page_met(struct vault *v, struct vault_object *page, bool here)
 {
-	if (here) {
+	if (here || vault_object_is_patch(page)) {
 		v->page_met(v, page);
 		return;
 	}
@@ -183,7 +219,7 @@ static size_t may_be_asked(struct vault *v, const struct vault_peer *p)
 
 int64_t vault_object_used(struct vault *v)
 {
-	int64_t used = index_vault_totals(v->config.index).bytes + v->written_bytes + v->arrived_bytes;
+	int64_t used = index_vault_totals(v->config.index).bytes + v->written_bytes + v->arrived_bytes + v->kept_bytes;
 	struct vault_peer *p;
 
 	DL_FOREACH(v->peers, p)
@@ -194,7 +230,7 @@ int64_t vault_object_used(struct vault *v)
 void vault_object_ask(struct vault *v, struct vault_peer *p)
 {
 	struct msg_object_want wants[VAULT_ASKED];
-	size_t most = may_be_asked(v, p);
+	size_t most = v->kept_walking ? 0 : may_be_asked(v, p);
 
 	while (p->queue != NULL && p->nasked < most && !v->full && !v->stopping && v->arrived_bytes < VAULT_ARRIVED) {
 		struct msg_vault m = { .what = MSG_VAULT_WANT, .row = p->queue->seq, .wants = wants };
@@ -209,7 +245,10 @@ void vault_object_ask(struct vault *v, struct vault_peer *p)
 			o->state = VAULT_ASKED_FOR;
 			o->asked_ms = loop_now_ms(v->config.loop);
 			o->request = ++v->request;
-			*w = (struct msg_object_want){ o->request, o->name[0], get_u64(o->name + 1), { 0 } };
+			*w = (struct msg_object_want){ o->request,
+				                       o->whole ? o->name[0] : OBJECT_PATCH,
+				                       get_u64(o->name + 1),
+				                       { 0 } };
 			memcpy(w->name, o->name + 9, sizeof(w->name));
 		}
 		v->config.ops->vault(v->config.arg, p->id, &m);

@@ -67,7 +67,7 @@ void vault_peer_hello(struct vault *v, uint64_t id)
 		.seq = index_seq(index),
 		.role_known = ROLE_VAULT,
 		.full = v->full,
-		.used = (uint64_t)index_vault_totals(index).bytes,
+		.used = (uint64_t)(index_vault_totals(index).bytes + v->kept_bytes),
 		.quota = (uint64_t)v->config.quota,
 	};
 	struct index_peer p;
@@ -84,7 +84,7 @@ void vault_peer_state(struct vault *v)
 	struct msg_vault m = {
 		.what = MSG_VAULT_STATE,
 		.full = v->full,
-		.used = (uint64_t)index_vault_totals(v->config.index).bytes,
+		.used = (uint64_t)(index_vault_totals(v->config.index).bytes + v->kept_bytes),
 		.quota = (uint64_t)v->config.quota,
 	};
 	struct vault_peer *p;
@@ -175,17 +175,20 @@ static bool add_writer(void *arg, const struct roster_member *m)
 }
 
 /* The roster gives them in order of their IDs. */
-bool vault_peer_writer_lost(struct vault *v)
+bool vault_peer_writer_lost(struct vault *v, bool (*fn)(struct vault *v, uint64_t id))
 {
 	struct writers now = { 0 };
 	size_t k = 0;
 	bool lost = false;
 
 	roster_members(v->config.roster, add_writer, &now);
-	for (size_t i = 0; i < v->nwriters && !lost; i++) {
+	for (size_t i = 0; i < v->nwriters; i++) {
 		while (k < now.n && now.ids[k] < v->writers[i])
 			k++;
-		lost = k == now.n || now.ids[k] != v->writers[i];
+		if (k < now.n && now.ids[k] == v->writers[i])
+			continue;
+		lost = true;
+		(void)fn(v, v->writers[i]);
 	}
 	free(v->writers);
 	v->writers = now.ids;

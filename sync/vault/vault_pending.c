@@ -6,7 +6,6 @@
 
 #include <utlist.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "sync/seal/object.h"
 #include "sync/vault/vault_internal.h"
@@ -180,7 +179,7 @@ static int pending_put(struct vault *v, struct vault_row *row, int64_t path, con
 		.endorsement = row->bytes + row->ncore,
 		.nendorsement = row->nendorsement,
 	};
-	int64_t now_s = clock_wall_s();
+	int64_t now_s = v->now_s;
 	int rc = 0;
 
 	memcpy(c.name, row->name, sizeof(c.name));
@@ -376,7 +375,8 @@ void vault_pending_add(struct vault *v, struct vault_row *row, struct vault_peer
 		vault_row_free(row);
 		return;
 	}
-	row->deep = what == VAULT_REPAIR;
+	/* A version that is new to us may need, by way of a page or a patch, what one before it has lost. */
+	row->deep = what == VAULT_REPAIR || index_vault_lacks(v->config.index);
 	row->charged = p;
 	p->told_bytes += row->ncore + row->nendorsement;
 	add_holder(v, row, p, seq);

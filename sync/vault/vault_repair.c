@@ -4,7 +4,6 @@
 
 #include <utlist.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "sync/vault/vault_internal.h"
 
@@ -26,7 +25,7 @@ void vault_repair_lost(struct vault *v, const uint8_t name[INDEX_VAULT_OBJECT])
 
 void vault_repair_core(struct vault *v, int64_t path, uint64_t seq)
 {
-	if (vault_judge_remove(v, path, seq, clock_wall_s()) < 0)
+	if (vault_judge_remove(v, path, seq, v->now_s) < 0)
 		return;
 	if (log_allow("vault core", 3))
 		log_warn("%s: a stored row is damaged; writers are asked for it again", share_path(v->config.share));

@@ -15,15 +15,22 @@ void vault_row_object(uint8_t name[INDEX_VAULT_OBJECT], uint8_t kind, uint64_t g
 	memcpy(name + 9, bare, 32);
 }
 
-bool vault_row_object_of(const uint8_t name[INDEX_VAULT_OBJECT], const uint8_t *p, size_t n,
+static bool row_object_kind(uint8_t wanted, bool whole, uint8_t kind)
+{
+	if (wanted == OBJECT_BLOCK && kind == OBJECT_PATCH)
+		return !whole;
+	return kind == wanted && (kind == OBJECT_BLOCK || kind == OBJECT_PAGE);
+}
+
+bool vault_row_object_of(const uint8_t name[INDEX_VAULT_OBJECT], bool whole, const uint8_t *p, size_t n,
                          uint8_t (**refs)[INDEX_VAULT_OBJECT], size_t *nrefs)
 {
 	struct object_head h;
 
 	*refs = NULL;
 	*nrefs = 0;
-	if (object_parse(&h, p, n) != OBJECT_OK || h.kind != name[0] || h.self.generation != get_u64(name + 1) ||
-	    memcmp(h.self.name, name + 9, 32) != 0 || (h.kind != OBJECT_BLOCK && h.kind != OBJECT_PAGE))
+	if (object_parse(&h, p, n) != OBJECT_OK || !row_object_kind(name[0], whole, h.kind) ||
+	    h.self.generation != get_u64(name + 1) || memcmp(h.self.name, name + 9, 32) != 0)
 		return false;
 	*nrefs = h.nrefs;
 	if (h.nrefs == 0)

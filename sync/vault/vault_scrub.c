@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "sync/vault/vault_internal.h"
@@ -12,7 +13,6 @@
 enum {
 	SCRUB_CORES = 64,
 	SCRUB_OBJECTS = 16,
-	SCRUB_SHARDS = 256,
 	SCRUB_SHARE = 20,             /* the background takes this part of the time */
 	SCRUB_PASS_MS = 24 * 3600000, /* between two passes of it */
 	SCRUB_STRAY_S = 24 * 3600,    /* a file that the index does not know is that old before it goes */
@@ -52,7 +52,7 @@ struct scrub_job {
 	size_t n;
 	int shard; /* below 0: none */
 	int64_t before_ns;
-	uint8_t (*strays)[INDEX_VAULT_OBJECT]; /* owned */
+	struct vault_stored *strays; /* owned */
 	size_t nstrays;
 	int64_t took_ns;
 };
@@ -87,7 +87,7 @@ static void scrub_one_core(const struct scrub_job *j, struct scrub_core *c, stru
 	vault_row_free(row);
 }
 
-static void scrub_stray(void *arg, const uint8_t name[INDEX_VAULT_OBJECT])
+static void scrub_stray(void *arg, const struct vault_stored *file)
 {
 	struct scrub_job *j = arg;
 
@@ -95,7 +95,7 @@ static void scrub_stray(void *arg, const uint8_t name[INDEX_VAULT_OBJECT])
 		return;
 	if (j->strays == NULL)
 		j->strays = mem_calloc(SCRUB_STRAYS, sizeof(*j->strays));
-	memcpy(j->strays[j->nstrays++], name, INDEX_VAULT_OBJECT);
+	j->strays[j->nstrays++] = *file;
 }
 
 static void scrub_job_work(void *arg)
@@ -111,6 +111,25 @@ static void scrub_job_work(void *arg)
 	if (j->shard >= 0)
 		vault_store_list(j->share->root, j->shard, j->before_ns, scrub_stray, j);
 	j->took_ns = clock_mono_ns() - start;
+}
+
+/* A file that the index does not know goes if it was there when nobody wanted it. Any other may be all that is left of
+ * an index that was set back, of which those who are here do not know. */
+static void scrub_found_stray(struct vault *v, const struct vault_stored *file)
+{
+	struct index_vault_object o;
+
+	if (v->kept_since_s != 0 || index_vault_object_get(v->config.index, file->name, &o) != 0)
+		return;
+	if (!vault_kept_unwanted(v, file->mtime_ns)) {
+		log_info("%s: %s has objects that the vault's index does not know; they stay until all members that "
+		         "may need them have been here",
+		         share_path(v->config.share), VAULT_FOLDER);
+		vault_kept_again(v);
+		return;
+	}
+	vault_arrival_delete(v, file->name);
+	vault_kept_less(v, file->size);
 }
 
 static void scrub_found(struct vault *v, const struct scrub_job *j)
@@ -131,11 +150,8 @@ static void scrub_found(struct vault *v, const struct scrub_job *j)
 		    !o.gone && memcmp(o.sum, j->objects[i].sum, sizeof(o.sum)) == 0)
 			vault_repair_lost(v, o.name);
 	}
-	/* Before a writer was here it is not known whether the index was set back. */
-	for (size_t i = 0; i < j->nstrays && v->kept_since_s == 0 && v->met_writer; i++) {
-		if (index_vault_object_get(v->config.index, j->strays[i], &o) == 0)
-			vault_arrival_delete(v, j->strays[i]);
-	}
+	for (size_t i = 0; i < j->nstrays; i++)
+		scrub_found_stray(v, &j->strays[i]);
 }
 
 static void scrub_go_on(struct vault *v);
@@ -201,6 +217,8 @@ static void scrub_end(struct vault *v)
 	s->after = 0;
 	s->after_core = 0;
 	s->next_ms = loop_now_ms(v->config.loop) + SCRUB_PASS_MS;
+	if (v->kept_since_s == 0)
+		v->kept_bytes = 0;
 	if (done != NULL)
 		done(s->arg, &s->found);
 	s->found = (struct vault_found){ 0 };
@@ -220,7 +238,7 @@ static void scrub_go_on(struct vault *v)
 	if (s->shard == SCRUB_STORED &&
 	    index_vault_objects(v->config.index, s->after, 4 * SCRUB_OBJECTS, scrub_collect, j) <= 0)
 		s->shard = 0;
-	if (s->shard == SCRUB_SHARDS) {
+	if (s->shard == VAULT_SHARDS) {
 		free(j);
 		scrub_end(v);
 		return;
@@ -238,7 +256,15 @@ void vault_scrub_tick(struct vault *v)
 {
 	struct vault_scrub *s = v->scrub;
 
-	if (!s->busy && s->done == NULL && loop_now_ms(v->config.loop) >= s->next_ms)
+	if (s->busy || s->done != NULL)
+		return;
+	/* Rows may wait for the space. The next pass has the rest. */
+	if (v->kept_over) {
+		v->kept_over = false;
+		s->shard = 0;
+		s->next_ms = 0;
+	}
+	if (loop_now_ms(v->config.loop) >= s->next_ms)
 		scrub_go_on(v);
 }
 

@@ -1,5 +1,6 @@
-/* What a vault gives: rows whose endorsers may write, told in the order of their numbers and no faster than they are
- * acknowledged, and objects by name. What is read is compared with its digest before it goes out. */
+/* What a vault gives: rows whose endorsers may write (see vault_withheld.c for others), told in the order of their
+ * numbers and no faster than they are acknowledged, and objects by name. What is read is compared with its digest
+ * before it goes out. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/sha256.h"
+#include "sync/seal/object.h"
 #include "sync/vault/vault_internal.h"
 
 enum {
@@ -30,6 +32,8 @@ struct serve_message {
 	size_t n, bytes;
 	uint64_t upto;
 	int looked;
+	bool stopped;      /* before a row that is left out, until that is noted ... */
+	uint64_t withheld; /* ... of this agent */
 };
 
 /* Whether it is the peer's own, and known to it. If its index was rolled back, what it has lost has greater numbers
@@ -49,13 +53,22 @@ static bool serve_collect(void *arg, const struct index_vault_core *c)
 	struct serve_message *s = arg;
 	struct agent_id endorser;
 	uint8_t *copy;
+	bool tells;
 
 	if (c->seq > s->v->committed)
 		return false;
+	memcpy(endorser.b, c->endorser, sizeof(endorser.b));
+	tells = c->superseded == 0 && !serve_is_its_own(c, s->p);
+	if (tells && !roster_may(s->v->config.roster, &endorser, RIGHT_WRITE)) {
+		s->withheld = agent_id_short(&endorser);
+		s->stopped = !vault_withheld_is_noted(s->v, s->withheld);
+		if (s->stopped)
+			return false;
+		tells = false;
+	}
 	s->upto = c->seq;
 	s->looked++;
-	memcpy(endorser.b, c->endorser, sizeof(endorser.b));
-	if (c->superseded != 0 || serve_is_its_own(c, s->p) || !roster_may(s->v->config.roster, &endorser, RIGHT_WRITE))
+	if (!tells)
 		return true;
 	copy = mem_calloc(c->ncore + c->nendorsement, 1);
 	memcpy(copy, c->core, c->ncore);
@@ -92,18 +105,25 @@ static bool serve_message(struct vault *v, struct vault_peer *p)
 	s->upto = p->cursor;
 	more = index_vault_since(v->config.index, p->cursor, SERVE_MESSAGE_ROWS, serve_collect, s) >= 0;
 	/* Numbers without rows count as told too. */
-	if (more && s->looked < SERVE_MESSAGE_ROWS && s->n < SERVE_MESSAGE_ROWS && s->bytes < SERVE_MESSAGE_BYTES) {
+	if (more && !s->stopped && s->looked < SERVE_MESSAGE_ROWS && s->n < SERVE_MESSAGE_ROWS &&
+	    s->bytes < SERVE_MESSAGE_BYTES) {
 		s->upto = v->committed;
 		more = false;
 	}
 	m.upto = s->upto;
 	m.cores = s->cores;
 	m.ncores = s->n;
-	if (s->upto > p->cursor && v->config.ops->cores(v->config.arg, p->id, &m) == 0) {
-		told(p, s);
-		p->cursor = s->upto;
-	} else {
+	if (s->stopped)
+		more = vault_withheld_note(v, s->withheld);
+	else if (s->upto == p->cursor)
 		more = false;
+	if (s->upto > p->cursor) {
+		if (v->config.ops->cores(v->config.arg, p->id, &m) == 0) {
+			told(p, s);
+			p->cursor = s->upto;
+		} else {
+			more = false;
+		}
 	}
 	for (size_t i = 0; i < s->n; i++)
 		free(s->owned[i]);
@@ -202,6 +222,15 @@ static void answer_none(struct vault *v, uint64_t peer, uint32_t request)
 	(void)v->config.ops->object(v->config.arg, peer, request, MSG_OBJECT_NONE, NULL, 0);
 }
 
+/* Whether it is still what was looked up: it may have gone, or come in another form. */
+static bool read_is_current(struct vault *v, const struct serve_read *r)
+{
+	struct index_vault_object is;
+
+	return index_vault_object_get(v->config.index, r->is.name, &is) > 0 && !is.gone &&
+	       memcmp(is.sum, r->is.sum, sizeof(is.sum)) == 0;
+}
+
 static void read_done(void *arg)
 {
 	struct serve_read *r = arg;
@@ -209,7 +238,7 @@ static void read_done(void *arg)
 	struct vault_peer *p = r->peer;
 
 	v->jobs--;
-	if (!v->stopping && r->bytes == NULL)
+	if (!v->stopping && r->bytes == NULL && read_is_current(v, r))
 		vault_repair_lost(v, r->is.name);
 	if (p != NULL) {
 		DL_DELETE(p->serve->jobs, r);
@@ -247,6 +276,22 @@ static void serve_read(struct vault *v, struct vault_peer *p, const struct serve
 	vault_job_submit(v, read_work, read_done, r);
 }
 
+/* False: it is not here, or not in a form that was asked for. Whoever asks for a patch takes the block as well. */
+static bool serve_find(struct vault *v, const struct serve_wish *w, struct index_vault_object *is)
+{
+	bool patched = w->want.kind == OBJECT_PATCH;
+	uint8_t name[INDEX_VAULT_OBJECT];
+
+	vault_row_object(name, patched ? OBJECT_BLOCK : w->want.kind, w->want.generation, w->want.name);
+	if (index_vault_object_get(v->config.index, name, is) <= 0 || is->gone)
+		return false;
+	if (vault_object_is_baseless(v, is)) {
+		vault_repair_lost(v, name);
+		return false;
+	}
+	return w->check || patched || w->want.kind != OBJECT_BLOCK || !is->needs;
+}
+
 void vault_serve_go_on(struct vault *v, struct vault_peer *p)
 {
 	struct vault_serve *s = p->serve;
@@ -255,7 +300,6 @@ void vault_serve_go_on(struct vault *v, struct vault_peer *p)
 	while (s != NULL && s->wants != NULL && s->reads < SERVE_READS && !v->stopping &&
 	       v->config.ops->room(v->config.arg, p->id, true) > 0) {
 		struct serve_wish *w = s->wants;
-		uint8_t name[INDEX_VAULT_OBJECT];
 		struct index_vault_object is;
 
 		if (looked++ == SERVE_PER_TURN) {
@@ -264,8 +308,7 @@ void vault_serve_go_on(struct vault *v, struct vault_peer *p)
 		}
 		DL_DELETE(s->wants, w);
 		s->n--;
-		vault_row_object(name, w->want.kind, w->want.generation, w->want.name);
-		if (index_vault_object_get(v->config.index, name, &is) > 0 && !is.gone)
+		if (serve_find(v, w, &is))
 			serve_read(v, p, w, &is);
 		else if (!w->check)
 			answer_none(v, p->id, w->want.request);
@@ -323,8 +366,26 @@ void vault_serve_cancel(struct vault_peer *p, const struct msg_vault *m)
 
 /* --- beginning and end --- */
 
+/* Up to where it needs to be told nothing. What it has received and not settled it may have lost. But it may not say
+ * that something is settled before its index is on disk once more, and what it has settled once it still has if it has
+ * received that much: an older index would not. */
+static uint64_t serve_settled(struct vault *v, const struct vault_peer *p, const struct msg_vault *hello)
+{
+	struct index_peer known;
+
+	if (hello->have_epoch != index_epoch(v->config.index) || hello->settled > v->committed ||
+	    index_peer_get(v->config.index, p->id, &known) < 0)
+		return 0;
+	return known.settled_epoch == hello->have_epoch && known.settled > hello->settled &&
+	                       known.settled <= hello->have_seq && known.settled <= v->committed
+	               ? known.settled
+	               : hello->settled;
+}
+
 void vault_serve_start(struct vault *v, struct vault_peer *p, const struct msg_vault *hello)
 {
+	struct msg_vault said = *hello;
+
 	if (p->serve == NULL)
 		p->serve = MEM_NEW(struct vault_serve);
 	while (p->unacked != NULL) {
@@ -335,10 +396,8 @@ void vault_serve_start(struct vault *v, struct vault_peer *p, const struct msg_v
 	}
 	p->newest = NULL;
 	p->unacked_rows = p->unacked_bytes = 0;
-	/* What it has received and not settled it may have lost. */
-	p->cursor = hello->have_epoch == index_epoch(v->config.index) && hello->settled <= v->committed ? hello->settled
-	                                                                                                : 0;
-	serve_note(v, p, hello);
+	said.settled = p->cursor = serve_settled(v, p, hello);
+	serve_note(v, p, &said);
 	vault_serve_tell(v, p);
 }
 

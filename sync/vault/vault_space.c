@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "sync/share/reserve.h"
 #include "sync/vault/vault_internal.h"
 
@@ -104,10 +103,10 @@ bool vault_lacks_space(const struct vault *v)
 void vault_space_tick(struct vault *v)
 {
 	struct index *index = v->config.index;
-	struct space_look l = { .v = v, .now_s = clock_wall_s() };
+	struct space_look l = { .v = v, .now_s = v->now_s };
 	int64_t dead = v->full ? SPACE_DEAD_FULL_S : SPACE_DEAD_S;
 
-	if (v->seconds % SPACE_SAY_S == 0 && index_vault_totals(index).bytes != v->said_bytes)
+	if (v->seconds % SPACE_SAY_S == 0 && index_vault_totals(index).bytes + v->kept_bytes != v->said_bytes)
 		vault_peer_state(v);
 	if (!v->full && v->seconds % SPACE_EVERY_S != 0)
 		return;

@@ -175,27 +175,34 @@ int vault_store_sync(int root)
 struct store_listing {
 	int dir;
 	int64_t before_ns;
-	void (*fn)(void *arg, const uint8_t name[INDEX_VAULT_OBJECT]);
+	void (*fn)(void *arg, const struct vault_stored *file);
 	void *arg;
 };
+
+static bool store_is_file(int dir, const char *text, struct fs_stat *st)
+{
+	return fs_stat_at(dir, text, st) == 0 && st->kind == S_IFREG;
+}
 
 static void store_listed(void *arg, const char *text)
 {
 	struct store_listing *l = arg;
-	uint8_t name[INDEX_VAULT_OBJECT];
+	struct vault_stored file;
 	size_t n = strlen(text), tail = sizeof(STORE_UNFINISHED) - 1;
 	struct fs_stat st;
 
-	if (fs_stat_at(l->dir, text, &st) < 0 || st.kind != S_IFREG || st.mtime_ns >= l->before_ns)
+	if (!store_is_file(l->dir, text, &st) || st.mtime_ns >= l->before_ns)
 		return;
-	if (name_parse(name, text) == 0)
-		l->fn(l->arg, name);
+	file.size = st.size - SHA256_SIZE;
+	file.mtime_ns = st.mtime_ns;
+	if (name_parse(file.name, text) == 0)
+		l->fn(l->arg, &file);
 	else if (n > tail && strcmp(text + n - tail, STORE_UNFINISHED) == 0)
 		(void)unlinkat(l->dir, text, 0);
 }
 
-void vault_store_list(int root, int shard, int64_t before_ns,
-                      void (*fn)(void *arg, const uint8_t name[INDEX_VAULT_OBJECT]), void *arg)
+void vault_store_list(int root, int shard, int64_t before_ns, void (*fn)(void *arg, const struct vault_stored *file),
+                      void *arg)
 {
 	struct store_listing l = { store_shard(root, shard, false), before_ns, fn, arg };
 
@@ -203,4 +210,30 @@ void vault_store_list(int root, int shard, int64_t before_ns,
 		return;
 	fs_each_name(l.dir, "", store_listed, &l);
 	close(l.dir);
+}
+
+struct store_sum {
+	int dir;
+	int64_t bytes;
+};
+
+static void store_add(void *arg, const char *text)
+{
+	struct store_sum *sum = arg;
+	uint8_t name[INDEX_VAULT_OBJECT];
+	struct fs_stat st;
+
+	if (name_parse(name, text) == 0 && store_is_file(sum->dir, text, &st) && st.size > SHA256_SIZE)
+		sum->bytes += st.size - SHA256_SIZE;
+}
+
+int64_t vault_store_bytes(int root, int shard)
+{
+	struct store_sum sum = { store_shard(root, shard, false), 0 };
+
+	if (sum.dir < 0)
+		return 0;
+	fs_each_name(sum.dir, "", store_add, &sum);
+	close(sum.dir);
+	return sum.bytes;
 }

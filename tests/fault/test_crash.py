@@ -174,8 +174,8 @@ def crash_everywhere(s, workload, actor, record_property):
     # Where a quick run begins differs from workload to workload, not from run to run.
     first = 1 if ALL else 1 + int(hashlib.sha256(workload.name.encode()).hexdigest(), 16) % stride
     kinds, killed, unharmed, point = {}, 0, 0, first
-    # Timing moves a few calls about, so the end is where two runs in a row came through.
-    while unharmed < (2 if ALL else 1) and (ALL or point <= total):
+    # Timing moves calls about: at every point, the end is where two runs in a row came through; else all that were chosen are tried.
+    while unharmed < 2 if ALL else point <= total:
         what = crash_at(s, workload, point, actor, point)
         if what is None:
             unharmed += 1

@@ -46,7 +46,11 @@ static const struct {
 static const struct {
 	const char *name;
 	int error;
-} errors[] = { { "ENOSYS", ENOSYS }, { "EPERM", EPERM }, { "EINVAL", EINVAL }, { "EACCES", EACCES } };
+} errors[] = { { "ENOSYS", ENOSYS },
+	       { "EPERM", EPERM },
+	       { "EINVAL", EINVAL },
+	       { "EACCES", EACCES },
+	       { "ENOMEM", ENOMEM } };
 
 static struct sock_filter steps[STEPS_MAX];
 static unsigned short used;

@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { HEAD = 46, NONCE = 12, TAG = 16 };
+enum { FIXED = 46, HEAD = FIXED + OBJECT_REF, NONCE = 12, TAG = 16 };
 static struct keys *keys[KEYS_POLICIES];
 
 static void setup(void)
@@ -57,10 +57,10 @@ static void from_anywhere(const uint8_t *data, size_t size)
 	free(copy);
 }
 
-/* Leaves, since their name is not the content's: the content is reached whatever it is. */
+/* A patch, since its name is not the content's: the content is reached whatever it is. */
 static void from_a_holder(const struct keys *k, const uint8_t *inside, size_t n)
 {
-	const uint8_t kind = OBJECT_LEAVES;
+	const uint8_t kind = OBJECT_PATCH;
 	struct object_ref ref = { .generation = keys_about(k)->id };
 	uint8_t *p = calloc(HEAD + NONCE + n + TAG, 1), key[32];
 	const struct aead_part of_key[] = { { &kind, 1 }, { ref.name, 32 } };
@@ -70,6 +70,8 @@ static void from_a_holder(const struct keys *k, const uint8_t *inside, size_t n)
 	p[0] = OBJECT_FORMAT;
 	p[1] = kind;
 	object_ref_put(p + 2, &ref);
+	put_u32(p + FIXED - 4, 1);
+	p[HEAD - 1] = 1; /* of another block */
 	keys_prf(k, KEYS_BLOCK, of_key, 2, key);
 	aead_seal(key, p + HEAD, aad, 3, inside, n, p + HEAD + NONCE, p + HEAD + NONCE + n);
 	if (object_open(k, kind, &ref, p, HEAD + NONCE + n + TAG, &plain) == OBJECT_OK)

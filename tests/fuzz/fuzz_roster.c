@@ -28,7 +28,7 @@ static void setup(void)
 	for (int sealed = 0; sealed < 2; sealed++) {
 		foundings[sealed] = BYTES_INIT(ROSTER_ENTRY_MAX);
 		if (roster_entry_found(&foundings[sealed], agents[0], "group", sealed ? ENTRY_SEALED : 0, "host",
-		                       NOW - 9) < 0)
+		                       NOW - 9, NULL) < 0)
 			abort();
 	}
 }

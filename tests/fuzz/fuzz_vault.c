@@ -125,8 +125,17 @@ static void on_state(void *arg)
 	(void)arg;
 }
 
-static const struct vault_ops ops = { on_cores, on_vault,      on_object,  on_keys,
-	                              on_room,  on_misbehaved, on_problem, on_state };
+static bool no_head(void *arg, uint64_t peer, uint64_t epoch, uint64_t *seq)
+{
+	(void)arg;
+	(void)peer;
+	(void)epoch;
+	(void)seq;
+	return false;
+}
+
+static const struct vault_ops ops = { on_cores,      on_vault, on_object,  on_keys, on_room,
+	                              on_misbehaved, no_head,  on_problem, on_state };
 
 /* --- the group --- */
 

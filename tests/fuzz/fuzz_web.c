@@ -1,4 +1,5 @@
-/* What a browser's request says of itself: its path, its host, the page it comes from; and where a door is. Any text:
+/* What a browser's request says of itself: its path, its host, the page it comes from; where a door is; what is kept of
+ * its password and tokens. Any text:
  * nothing is read beyond its end, and no name gets past that could be led here by somebody else. */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -7,6 +8,8 @@
 
 #include "agent/api/control_url.h"
 #include "agent/api/web_check.h"
+#include "agent/api/web_password.h"
+#include "agent/api/web_tokens.h"
 #include "agent/config/door_address.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -18,6 +21,27 @@ static bool is_led_elsewhere(const char *host)
 
 	return host[0] != '[' && strncasecmp(host, "localhost", 9) != 0 &&
 	       (len == 0 || host[len - 1] < '0' || host[len - 1] > '9');
+}
+
+/* What is kept of a password and of tokens: what is taken is written the same. */
+static void read_again(const char *text)
+{
+	struct web_tokens tokens, tokens_again;
+	struct web_password password;
+	char *written;
+
+	if (web_password_parse(&password, text) == 0) {
+		written = web_password_line(&password);
+		if (strcmp(written, text) != 0)
+			abort();
+		free(written);
+	}
+	if (web_tokens_parse(&tokens, text) < 0)
+		return;
+	written = web_tokens_write(&tokens);
+	if (web_tokens_parse(&tokens_again, written) < 0 || tokens_again.n != tokens.n)
+		abort();
+	free(written);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -41,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 	}
 	(void)door_address_parse(text, &address);
+	read_again(text);
 	before = strlen(text);
 	after = control_url_decode(text);
 	if (after > before || strlen(text) != after)

@@ -1,4 +1,5 @@
 """What a member may say of paths: versions of a thousand writers, counters at their end, deletions of what never was."""
+import base64
 import contextlib
 import hashlib
 import os
@@ -156,5 +157,6 @@ def test_files_that_never_come(scene):
         m.drop()
     assert group_of(scene.victim)["wanted"] < 60_000
     foe.close()
-    netlab.until("status says whose word they are", lambda: any("announced by" in p["reason"] for p in problems(scene)), 30)
+    who = "; announced by x (%s)" % base64.b32encode(foe.key.id).decode().lower()[:7]
+    netlab.until("status says whose word they are", lambda: any(p["reason"].endswith(who) for p in problems(scene)), 30)
     edit(scene, "hello", b"changed")

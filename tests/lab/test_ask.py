@@ -110,6 +110,7 @@ def test_the_first_five_minutes_compare_a_code_and_accept(lab):
         proc = join(d, "home", "--share", d.share, "--message", "the laptop in room 2")
         said = at_a.wait("request", peer=d.agent_id())
         one = until_requested(a, asked(d)["code"])
+        assert (said["name"], said["short_id"]) == ("d", d.agent_id()[:7])
         assert one["code"] in said["reason"] and "the laptop in room 2" in said["reason"]
         assert (one["group"], one["agent"], one["name"], one["message"]) == ("home", d.agent_id(), "d", "the laptop in room 2")
         assert CODE.fullmatch(one["code"]) and one["giver_name"] in ("a", "b", "c")

@@ -48,7 +48,7 @@ def test_without_an_agent_every_command_exits_3_and_says_so(lab, command):
     ids=" ".join)
 def test_usage_errors_exit_2_and_say_what_was_meant(lab, command):
     a = alone(lab)
-    got = a.lanyard(*command)
+    got = a.lanyard(*command, mistyped=True)
     assert got.code == USAGE and got.out == b"" and got.err.strip()
 
 
@@ -142,9 +142,15 @@ def test_events_come_as_one_json_document_a_line(lab):
         a.daemon.stop()
         events.wait("peer-disconnected", start=seen, peer=name)
         a.daemon.start()
-        events.wait("peer-connected", start=seen, peer=name)
+        back = events.wait("peer-connected", start=seen, peer=name)
+    assert back["name"] == a.name and back["short_id"] == name[:7]
     got = b.lanyard("--json", "events")
     assert got.code == 0 and {json.loads(line)["event"] for line in got.out.splitlines()} >= {"file-installed", "in-sync"}
+    # For people: who it was, and no more of the ID than the other lists show.
+    text = b.lanyard("events").out
+    assert b"  peer-connected  [pics]  %s (%s)\n" % (a.name.encode(), name[:7].encode()) in text
+    assert b"  peer-disconnected  [pics]  %s (%s)  " % (a.name.encode(), name[:7].encode()) in text
+    assert name.encode() not in text
 
 
 def test_only_the_owner_can_read_the_key_and_use_the_socket(lab):
@@ -372,9 +378,80 @@ def test_help_explains_every_option(lab):
 def test_mistakes_are_answered_with_what_was_meant(lab):
     a = lab.host("a")
     for typed, meant in (("statsu", "status"), ("memebers", "members"), ("conficts", "conflicts"), ("gte", "get")):
-        got = a.lanyard(typed)
+        got = a.lanyard(typed, mistyped=True)
         assert got.code == 2 and "did you mean '%s'?" % meant in got.err
     for typed in ("xyzzy", "x", "a" * 200):
-        assert "did you mean" not in a.lanyard(typed).err
+        assert "did you mean" not in a.lanyard(typed, mistyped=True).err
     got = a.lanyard("join", "lanyard1-abcdef")
     assert got.code == 2 and "--invite -" in got.err
+
+
+def test_lists_have_headers_on_a_terminal_alone(lab):
+    a = alone(lab)
+    assert b"NAME" in read_terminal(a, "members", "pics", until=rb"NAME +ID +ROLE +WHERE", seconds=5)
+    assert b"SHARE" in read_terminal(a, "groups", until=rb"GROUP +ROLE +STATE +SHARE", seconds=5)
+    assert b"NAME" not in a.lanyard("members", "pics").out and b"GROUP" not in a.lanyard("groups").out
+
+
+def test_status_says_who_is_away_and_tells_many_problems_by_folder(lab):
+    a, b = lab.host("a"), lab.host("b")
+    netlab.form([a, b])
+    assert b"members are here" not in a.lanyard("status").out
+    for folder, n in (("pipes", 12), ("more", 2)):
+        os.mkdir(a.file(folder))
+        for i in range(n):
+            os.mkfifo(a.file("%s/%d" % (folder, i)))
+    netlab.until("all are known", lambda: a.status()["problem_count"] == 14, 20)
+    said = a.lanyard("status").out.decode()
+    assert re.search(r"^  not synced: 12 paths in pipes/: .* \(for \d+s; ", said, re.M), said
+    assert re.search(r"^  not synced: 2 paths in more/: ", said, re.M) and said.count("not synced") == 2, said
+    b.daemon.stop()
+    a.wait_peers(0)
+    assert re.search(r"^  1 of 2 members are here; b away since \S+$", a.lanyard("status").out.decode(), re.M)
+    assert re.search(r"^pics: .*; away: b, 0 files in %s$" % re.escape(a.share), a.lanyard("status", "--brief").out.decode(), re.M)
+
+
+def test_own_deletions_are_found_at_the_members_that_keep_them(lab):
+    a, b = netlab.in_sync(lab, {"x": b"1"})
+    os.unlink(a.file("x"))
+    netlab.settle([a, b])
+    got = a.lanyard("versions", "pics", "x")
+    assert got.code == REFUSED and "(b): `lanyard restore` there brings it back" in got.err, got.err
+    assert b.lanyard("versions", "pics", "x").code == 0
+
+
+def test_active_downloads_come_before_complete_ones_of_other_groups(lab):
+    a, b = netlab.in_sync(lab, {"%02d" % i: b"x" for i in range(40)})
+    a.cli("create", "zoo", "--share", a.path("zoo"))
+    b.cli("join", "--invite", a.invite("zoo"), "--share", b.path("zoo"))
+    a.limit("4mbit")
+    trees.write(a.path("zoo"), {"film": trees.noise(8 << 20)})
+    netlab.until("b downloads", lambda: [d for d in b.cli("downloads")["downloads"] if d["state"] == "D"], 20)
+    states = [d["state"] for d in b.cli("downloads")["downloads"]]
+    a.limit("1gbit")
+    assert states[0] == "D" and states == sorted(states, reverse=True) and "C" in states
+
+
+def test_a_token_does_not_stay_on_the_command_line(lab):
+    a = alone(lab)
+    token = a.invite("pics")
+    a.daemon.stop()
+    # No member answers, so each command waits.
+    for name, words in (("b", ["--invite", token]), ("c", ["--invite=" + token])):
+        b = lab.host(name)
+        b.daemon.start("--discovery", "off")
+        join = b.popen(os.path.join(agents.BUILD, "lanyard"), "--home", b.home, "join", *words, "--share", b.share,
+                       stdout=-1, stderr=-1, env=agents.clean_env(b))
+
+        def command_line():
+            with open("/proc/%d/cmdline" % join.pid, "rb") as f:
+                return f.read()
+        netlab.until("it is hidden", lambda: b"xxxxxxxx" in command_line() and token.encode() not in command_line())
+        join.kill()
+        join.wait()
+
+
+def test_a_share_that_is_taken_says_by_which_group_and_what_to_type(lab):
+    a = alone(lab)
+    got = a.lanyard("create", "more", "--share", a.share)
+    assert got.code == REFUSED and "overlaps with %s, the share of group pics: choose another folder (--share FOLDER)" % a.share in got.err

@@ -211,8 +211,8 @@ def test_a_receiver_that_is_killed_meanwhile_gets_the_file_in_the_end(lab):
 
 def test_a_receiver_that_leaves_out_the_path_takes_nothing(lab):
     a, b = pair(lab)
-    trees.write(b.share, {".lanyardignore": b"*.iso\n"})
-    b.lanyard("rescan", "pics")
+    trees.write(b.share, {".lanyardignore": b"*.iso\n", "own.iso": b"1"})
+    netlab.until("b goes by its rules", lambda: b.status()["ignored"] == 1, 30)
     w = Writer(a.file("big.iso"))
     w.write_until(lambda: told(a) >= 48 * MIB)
     w.close()

@@ -20,14 +20,27 @@ WORDS = {"lanyard mode pics o": "on-demand", "lanyard role pics x r": "reader", 
          "lanyard join p": "pics"}
 
 
+def kept_versions(a):
+    return [v["version"] for v in a.cli("versions", "pics", "gone")["versions"]]
+
+
 @pytest.fixture
 def a(lab):
-    a = lab.host("a")
-    a.daemon.start("--discovery", "off")
+    """With a group of another agent on the network, and a version that is kept of a file that went away."""
+    a, b = lab.host("a"), lab.host("b")
+    b.daemon.start("--discovery", "embedded")
+    b.cli("create", "zoo", "--share", b.path("zoo"))
+    a.daemon.start("--discovery", "embedded")
     a.cli("create", "pics", "--share", a.share)
     a.cli("create", "our music", "--share", a.path("music"))
-    trees.write(a.share, {"holiday photo.jpg": b"1", "album/one": b"2"})
-    a.wait_sync()
+    a.cli("create", "secrets", "--share", a.path("secrets"), "--sealed")
+    trees.write(a.share, {"holiday photo.jpg": b"1", "album/one": b"2", "album/sub/x": b"3", "album/sub/y": b"4"})
+    b.cli("join", "--invite", a.invite("pics"), "--share", b.share)
+    trees.write(b.share, {"gone": b"1"})
+    netlab.until("a has it", lambda: os.path.exists(a.file("gone")))
+    os.unlink(b.file("gone"))
+    netlab.until("a keeps it", lambda: kept_versions(a))
+    netlab.until("the other group is seen", lambda: a.cli("groups")["seen"], 20)
     return a
 
 
@@ -40,7 +53,7 @@ def bash(a, line):
     script = ('compopt() { :; }; source "$1/lanyard.bash"; COMP_WORDS=($2); [[ $2 == *" " ]] && COMP_WORDS+=(""); '
               'COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _lanyard; printf "%s\\n" "${COMPREPLY[@]}"')
     got = a.run("bash", "-c", script, "bash", FOLDER, line, env=env(a))
-    return got.stdout.decode().splitlines()
+    return [word for word in got.stdout.decode().splitlines() if word]
 
 
 def fish(a, line):
@@ -84,8 +97,15 @@ class Zsh:
 def test_bash(a):
     assert "members" in bash(a, "lanyard mem") and "create" in bash(a, "lanyard ")
     assert bash(a, "lanyard members p") == ["pics"]
-    assert set(bash(a, "lanyard members ")) == {"pics", "our\\ music"}
-    assert set(bash(a, "lanyard files pics ")) >= {"holiday\\ photo.jpg", "album/one"}
+    assert set(bash(a, "lanyard members ")) == {"pics", "our\\ music", "secrets"}
+    assert set(bash(a, "lanyard files pics ")) == {"holiday\\ photo.jpg", "album/"}
+    assert set(bash(a, "lanyard files pics album/")) == {"album/one", "album/sub/"}
+    assert bash(a, "lanyard get pics album/one album/sub/y") == ["album/sub/y"]
+    assert set(bash(a, "lanyard role pics x ")) == {"owner", "member", "reader"}
+    assert bash(a, "lanyard role secrets x v") == ["vault"] and bash(a, "lanyard invite secrets --role v") == ["vault"]
+    assert bash(a, "lanyard invite pics --role v") == []
+    assert bash(a, "lanyard restore pics gone") == ["gone"] and bash(a, "lanyard restore pics gone ") == kept_versions(a)
+    assert bash(a, "lanyard members z") == [] and bash(a, "lanyard join z") == ["zoo"]
     assert bash(a, "lanyard versions pics hol") == ["holiday\\ photo.jpg"]
     assert "--share" in bash(a, "lanyard create --") and "--repair" not in bash(a, "lanyard create --")
     assert bash(a, "lanyard resolve pics album/one --keep t") == ["theirs"]
@@ -99,8 +119,15 @@ def test_bash(a):
 def test_fish(a):
     assert "members" in fish(a, "lanyard mem") and "create" in fish(a, "lanyard ")
     assert fish(a, "lanyard members p") == ["pics"]
-    assert set(fish(a, "lanyard members ")) == {"pics", "our music"}
-    assert set(fish(a, "lanyard files pics ")) >= {"holiday photo.jpg", "album/one"}
+    assert set(fish(a, "lanyard members ")) == {"pics", "our music", "secrets"}
+    assert set(fish(a, "lanyard files pics ")) == {"holiday photo.jpg", "album/"}
+    assert set(fish(a, "lanyard files pics album/")) == {"album/one", "album/sub/"}
+    assert fish(a, "lanyard get pics album/one album/sub/y") == ["album/sub/y"]
+    assert set(fish(a, "lanyard role pics x ")) == {"owner", "member", "reader"}
+    assert fish(a, "lanyard role secrets x v") == ["vault"] and fish(a, "lanyard invite secrets --role v") == ["vault"]
+    assert fish(a, "lanyard invite pics --role v") == []
+    assert fish(a, "lanyard restore pics gone") == ["gone"] and fish(a, "lanyard restore pics gone ") == kept_versions(a)
+    assert fish(a, "lanyard members z") == [] and fish(a, "lanyard join z") == ["zoo"]
     assert fish(a, "lanyard versions pics hol") == ["holiday photo.jpg"]
     assert "--share" in fish(a, "lanyard create --") and "--repair" not in fish(a, "lanyard create --")
     assert fish(a, "lanyard resolve pics album/one --keep t") == ["theirs"]
@@ -117,7 +144,11 @@ def test_zsh(a):
         for line, completed in (("lanyard mem", "lanyard members "),
                                 ("lanyard members p", "lanyard members pics "),
                                 ("lanyard wait our", "lanyard wait our\\ music "),
-                                ("lanyard files pics album/", "lanyard files pics album/one "),
+                                ("lanyard files pics alb", "lanyard files pics album/"), ("lanyard files pics album/o", "lanyard files pics album/one "),
+                                ("lanyard get pics album/one album/su", "lanyard get pics album/one album/sub/"),
+                                ("lanyard restore pics gon", "lanyard restore pics gone "), ("lanyard members z", "lanyard members z"),
+                                ("lanyard invite pics --role v", "lanyard invite pics --role v"),
+                                ("lanyard invite secrets --role v", "lanyard invite secrets --role vault "),
                                 ("lanyard versions pics hol", "lanyard versions pics holiday\\ photo.jpg "),
                                 ("lanyard debug d", "lanyard debug dump "), ("lanyard debug dump --n", "lanyard debug dump --names "),
                                 ("lanyard create --sh", "lanyard create --share "),

@@ -1,6 +1,8 @@
 """Settings files: a machine configured by files alone joins at boot; a bad file is named and changes nothing."""
 import os
 
+import pytest
+
 import netlab
 import trees
 from agents import BUILD, clean_env
@@ -130,3 +132,44 @@ def test_a_new_peer_counts_from_the_reload_on(lab):
     b.daemon.reload()
     a.wait_peers(1)
     netlab.settle([a, b])
+
+
+# A machine's own /etc and /var/lib, without those of the machine that the tests run on.
+SYSTEM = """set -e
+mount -t tmpfs none /var/lib && mkdir /var/lib/lanyard
+mkdir -p "$1/etc" && cp /etc/passwd /etc/group /etc/nsswitch.conf "$1/etc" && mount --bind "$1/etc" /etc
+grep -q ^lanyard: /etc/passwd || { echo lanyard:x:61234:61234::/:/bin/false >>/etc/passwd; echo lanyard:x:61234: >>/etc/group; }
+mkdir -p /etc/lanyard/invites /etc/lanyard/secrets
+printf '[group pics]\\nshare = /opt/pics\\ninvite-credential = invite_pics\\n' >/etc/lanyard/lanyard.conf
+printf '[group music]\\nshare = /srv/music\\nsecret-credential = secret_music\\nfounder = x\\n' >>/etc/lanyard/lanyard.conf
+umask 077
+eval "$2"
+exec "$3" --home /var/lib/lanyard --check-config
+"""
+
+
+def one_user():
+    with open("/proc/self/uid_map") as f:
+        return int(f.read().split()[2]) == 1
+
+
+def check_as_root(host, script):
+    got = host.run("unshare", "-m", "sh", "-c", SYSTEM, "sh", host.path("system"), script, os.path.join(BUILD, "lanyardd"),
+                   check=False, timeout=20 * netlab.FACTOR, env=clean_env(host))
+    return got.returncode, got.stderr.decode(errors="replace")
+
+
+@pytest.mark.skipif(one_user(), reason="a namespace of one user")
+def test_check_config_sees_what_the_service_would_see(lab):
+    a = lab.host("a")
+    code, said = check_as_root(a, "")
+    assert code == 0, said
+    assert "/etc/lanyard/invites/pics does not exist" in said and "/etc/lanyard/secrets/music does not exist" in said
+    assert "ReadWritePaths= names (systemctl edit lanyardd): /opt/pics is elsewhere" in said and "/srv/music is" not in said
+    code, said = check_as_root(a, "echo lanyard1-x >/etc/lanyard/invites/pics")
+    assert code == 78 and "/etc/lanyard/invites/pics: holds an invite token that is damaged" in said, said
+    code, said = check_as_root(a, "rm /etc/lanyard/invites/pics; echo short >/etc/lanyard/secrets/music")
+    assert code == 78 and "fewer than 32 characters" in said, said
+    # Root can read it, and the service's user cannot.
+    code, said = check_as_root(a, "rm /etc/lanyard/secrets/music; chmod 600 /etc/lanyard/lanyard.conf")
+    assert code == 78 and "Permission denied (as the user lanyard, whose service reads it)" in said, said

@@ -5,6 +5,7 @@ import subprocess
 
 import netlab
 import sealed
+from test_api import Client
 from test_config import write
 from test_watch import limited
 
@@ -37,6 +38,18 @@ def doctor(host, env=None, wrap=()):
 
 def test_a_healthy_machine_has_no_problem(lab):
     assert doctor(sharing(lab)) == {}
+
+
+def test_the_agent_finds_what_the_command_finds(lab):
+    """The page asks the agent, which looks at the same things."""
+    a = sharing(lab)
+    os.chmod(a.home, 0o755)
+    write(os.path.join(a.home, "lanyard.conf"), "[agent]\nmemory = lots\n")
+    of_agent = json.loads(Client(a).ask("GET", "/v1/doctor")[2])["checks"]
+    of_command = json.loads(a.lanyard("--json", "doctor").out)["checks"]
+    assert [(c["check"], c["state"], c["cure"]) for c in of_agent] == [(c["check"], c["state"], c["cure"]) for c in of_command]
+    bad = {c["check"]: c for c in of_agent if c["state"] == "bad"}
+    assert set(bad) == {"settings", "home"} and bad["home"]["cure"] == "chmod 700 " + a.home
 
 
 def test_without_an_agent_it_says_so_and_that_its_port_is_taken(lab):

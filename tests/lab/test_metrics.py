@@ -1,9 +1,11 @@
 """The metrics of a real agent, as other programs read them, and what is said of them in docs/api.md."""
+import json
 import os
 import re
 import shutil
 import subprocess
 
+import jsonschema
 from prometheus_client import parser as older
 from prometheus_client.openmetrics import parser as openmetrics
 
@@ -55,6 +57,42 @@ def test_rules_and_dashboard_name_only_metrics_that_there_are():
     promtool(["check", "rules", "lanyard.rules.yml"])
     promtool(["test", "rules", "lanyard.test.yml"])
     promtool(["check", "config", "scrape.yml"])
+
+
+def queries():
+    """What the dashboard asks Prometheus, with its variables as Grafana fills them in."""
+    with open(os.path.join(PACKAGING, "grafana-dashboard.json"), encoding="utf-8") as f:
+        dashboard = json.load(f)
+    fill = {"$instance": "a|b", "$group": "pics", "$__rate_interval": "5m"}
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", []):
+            text = target["expr"]
+            for name, value in fill.items():
+                text = text.replace(name, value)
+            yield panel["title"], text
+
+
+def test_the_dashboard_is_whole_and_its_queries_parse(tmp_path):
+    """Grafana is not in Debian, so what it would load is checked piece by piece: fields, places, variables, and each query by promtool."""
+    with open(os.path.join(PACKAGING, "grafana-dashboard.json"), encoding="utf-8") as f:
+        dashboard = json.load(f)
+    panel = {"type": "object", "required": ["type", "title", "gridPos"],
+             "properties": {"type": {"enum": ["row", "stat", "gauge", "timeseries", "table", "bargauge", "state-timeline"]}, "title": {"type": "string", "minLength": 1},
+                            "gridPos": {"type": "object", "required": ["x", "y", "w", "h"], "additionalProperties": {"type": "integer", "minimum": 0}},
+                            "targets": {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["refId", "expr"]}}}}
+    jsonschema.validate(dashboard, {"type": "object", "required": ["title", "uid", "schemaVersion", "panels", "templating", "time"], "properties": {
+        "schemaVersion": {"type": "integer", "minimum": 36}, "panels": {"type": "array", "minItems": 1, "items": panel}, "uid": {"type": "string", "maxLength": 40}}})
+    places = [(p["gridPos"]["x"], p["gridPos"]["y"], p["gridPos"]["w"], p["gridPos"]["h"]) for p in dashboard["panels"]]
+    assert all(x + w <= 24 for x, _, w, _ in places)
+    for i, (x, y, w, h) in enumerate(places):
+        assert not any(x < x2 + w2 and x2 < x + w and y < y2 + h2 and y2 < y + h for x2, y2, w2, h2 in places[:i]), dashboard["panels"][i]["title"]
+    variables = {"$" + v["name"] for v in dashboard["templating"]["list"]}
+    used = set(re.findall(r"\$(?!__)\w+", json.dumps([p.get("targets", []) for p in dashboard["panels"]])))
+    assert used <= variables, used - variables
+    rules = [{"record": "dashboard:query%d" % i, "expr": text} for i, (_, text) in enumerate(queries())]
+    assert len(rules) > 10 and not any("$" in r["expr"] for r in rules)
+    (tmp_path / "queries.json").write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))  # JSON is YAML
+    promtool(["check", "rules", str(tmp_path / "queries.json")])
 
 
 def test_metrics_have_a_door_of_their_own(lab):

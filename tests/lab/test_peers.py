@@ -23,6 +23,28 @@ def drop_time(host, act):
         return time.monotonic() - start
 
 
+def test_the_log_calls_members_by_name_and_says_who_stopped(lab):
+    a, b = lab.host("a"), lab.host("b")
+    netlab.form([a, b])
+    of = {h: "%s (%s)" % (h.name, h.agent_id()[:7]) for h in (a, b)}
+    group = a.status()["group"]
+
+    def says(host, *lines):
+        for line in lines:
+            netlab.until("the log of %s has %r" % (host.name, line), lambda: "group %s: %s\n" % (group, line) in host.log(), 30)
+    says(a, "connected to " + of[b])
+    b.cli("pause")
+    says(a, "disconnected from %s: it said that it pauses the group" % of[b])
+    says(b, "disconnected from %s: this agent pauses the group" % of[a])
+    b.cli("resume")
+    a.wait_peers(1)
+    b.daemon.stop()
+    says(a, "disconnected from %s: it said that it stops sharing the group" % of[b])
+    says(b, "disconnected from %s: this agent stops sharing the group" % of[a])
+    whole = [line for h, other in ((a, b), (b, a)) for line in h.log().splitlines() if (of[other].split("(")[1][:7] + "-") in line]
+    assert all("refused" in line for line in whole), whole  # before the other was a member
+
+
 @pytest.mark.parametrize("how", ["pause", "cut", "link_down"])
 def test_a_dead_peer_is_dropped_in_time(lab, how):
     a, b = lab.host("a"), lab.host("b")

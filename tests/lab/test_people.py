@@ -200,3 +200,8 @@ def test_two_agents_of_a_machine_do_not_share_one_folder(lab):
     finally:
         second.terminate()
         assert second.wait(20) == 0
+
+
+def test_an_agent_of_another_user_is_called_that(office):
+    got = office.say(ALICE, "status", home=True)
+    assert got.returncode == 3 and b"belongs to user %d, and answers nobody else" % AGENT in got.stderr, got.stderr

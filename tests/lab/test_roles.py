@@ -83,6 +83,7 @@ def test_a_removal_is_at_once_everywhere_and_nothing_follows_it(lab):
         a.cli("remove", "pics", d.id)
         left = told.wait("member-removed", peer=d.id)
         assert a.name in left["reason"] and "removed" in left["reason"]
+        assert left["name"] == d.name and left["short_id"] == d.id[:7]  # as it was called
         own.wait("problem", timeout=10)
     agree([a, b, c], {a: "owner", b: "member", c: "member"})
     outside(d, a.name, "removed")

@@ -216,6 +216,36 @@ def test_members_that_meet_do_not_leave_the_vault_behind(lab):
     handed_over(a, c, v)
 
 
+def test_what_is_named_as_lanyards_own_folder_stays_where_it_is(lab):
+    a, b, v = three(lab)
+    b.daemon.stop()
+    trees.write(a.share, {"one/.lanyard": b"a's file", "one/other": b"1", "two/.lanyard/deep": b"in a's folder", "two/other": b"2"})
+    # Nothing waits for them, the vault gets neither, and the user is told.
+    a.wait_sync(60, peers=1)
+    v.wait_sync(60)
+    assert v.status()["vault"]["rows"] == 4
+    both = {b"one/.lanyard", b"two/.lanyard"}
+    until(lambda: "both are said: %s" % a.problems("pics"), lambda: set(a.problems("pics")) == both, 20)
+    assert all("lanyard's own folder" in p for p in a.problems("pics").values())
+    # The other member has such names of its own in the same folders, of the other kind.
+    trees.write(b.share, {"one/.lanyard/deep": b"in b's folder", "two/.lanyard": b"b's file"})
+    turn(a, b, v)
+    assert (b.read("one/other"), b.read("two/other")) == (b"1", b"2")
+    assert (b.read("one/.lanyard/deep"), b.read("two/.lanyard")) == (b"in b's folder", b"b's file")
+    until(lambda: "b says both: %s" % b.problems("pics"), lambda: set(b.problems("pics")) == both, 20)
+    # What is around them is deleted and moved, and they stay, as between members: with their folder, of which the user is told.
+    os.unlink(b.file("one/other"))
+    os.rename(b.file("two"), b.file("three"))
+    b.wait_sync(60, peers=1)
+    v.wait_sync(60)
+    b.daemon.stop()
+    a.daemon.start()
+    until(lambda: "a says why the folder stays: %s" % a.problems("pics"), lambda: "not shared" in a.problems("pics").get(b"two", ""), 30)
+    until(lambda: "a has the rest", lambda: os.path.exists(a.file("three/other")) and not os.path.exists(a.file("one/other")), 30)
+    assert a.read("one/.lanyard") == b"a's file" and a.read("three/other") == b"2" and a.read("two/.lanyard/deep") == b"in a's folder"
+    assert not os.path.exists(a.file("three/.lanyard")) and not os.path.exists(a.file("two/other"))
+
+
 @pytest.mark.parametrize("who", ["vault", "member"])
 def test_one_that_lost_its_index_loses_nothing(lab, who):
     a, b, v = three(lab)
@@ -272,9 +302,9 @@ def test_a_full_vault_is_said_at_both_ends(lab):
     assert v.status()["state"] == "waiting" and v.status()["vault"]["full"]
     assert v.status()["vault"]["stored_bytes"] <= v.status()["vault"]["quota"] == 2 << 20
     assert b"and is full" in a.lanyard("status").out and b"the vault is full" in v.lanyard("status").out
-    # With more room it takes the rest, without a restart.
+    # With more room for this group it takes the rest, without a restart.
     with open(v.path("small.conf"), "w", encoding="ascii") as f:
-        f.write("[agent]\nvault-disk = 200M\n")
+        f.write("[agent]\nvault-disk = 2M\n[group pics]\nshare = %s\nvault-disk = 200M\n" % v.share)
     v.daemon.reload()
     until(lambda: "v has more room: %s" % v.status(), lambda: v.status()["vault"]["quota"] == 200 << 20, 20)
     handed_over(a, b, v)

@@ -1,14 +1,17 @@
 """The page's door, as a browser on the agent's machine meets it, and as those do who want more than it gives: pages of other origins, other
 users of the machine, old links, rubbish, and clients that take their time."""
+import concurrent.futures
 import contextlib
 import html
 import http.client
+import http.server
 import json
 import os
 import re
 import resource
 import select
 import socket
+import socketserver
 import stat
 
 import pytest
@@ -105,13 +108,13 @@ def user(a):
     files = a.path("user")
     os.makedirs(os.path.join(files, "run"), 0o700)
     with open(os.path.join(files, "xdg-open"), "w") as f:
-        f.write("#!/bin/sh\nprintf '%%s\\n' \"$@\" > %s/opened\nexit ${OPENS:-0}\n" % files)
+        f.write("#!/bin/sh\nprintf '%%s\\n' \"$@\" > %s/opened\n[ -z \"$STAYS\" ] || cat \"$STAYS\"\nexit ${OPENS:-0}\n" % files)
     os.chmod(os.path.join(files, "xdg-open"), 0o755)
     for path in (files, os.path.join(files, "run")):
         os.chown(path, 12345, 12345)
     may_ask = ["setpriv", "--reuid=12345", "--clear-groups", "--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--"]
     env = {"PATH": "%s:%s" % (files, os.environ["PATH"]), "DISPLAY": ":0", "XDG_RUNTIME_DIR": os.path.join(files, "run")}
-    return lambda *args, **more: a.lanyard("web", *args, wrap=may_ask, env={**env, **more})
+    return lambda *args, wrap=(), **more: a.lanyard("web", *args, wrap=[*wrap, *may_ask], env={**env, **more})
 
 
 def opened(a):
@@ -143,6 +146,70 @@ def test_a_browser_is_given_a_file_that_only_its_user_can_read(a, user):
     third = opened(a)[0]
     a.daemon.stop()
     until("the file is gone", lambda: not os.path.exists(third), 30)
+
+
+def test_the_file_goes_though_the_browser_stays(a, user):
+    """Where xdg-open is the browser, it ends with the browser."""
+    fifo = a.path("user", "stays")
+    os.mkfifo(fifo)
+    os.chmod(fifo, 0o666)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        running = pool.submit(user, STAYS=fifo)
+        until("the browser is given a file", lambda: os.path.exists(a.path("user", "opened")) and os.path.getsize(a.path("user", "opened")), 30)
+        path, link = opened(a)
+        try:
+            assert Browser(a).ask("GET", link.split(str(PORT), 1)[1])[0] == 200
+            until("the link is used, and the file gone", lambda: not os.path.exists(path), 30)
+            assert not running.done()
+        finally:
+            os.close(os.open(fifo, os.O_WRONLY))
+        assert running.result().code == 0
+
+
+def test_the_file_stays_while_the_agent_does_not_say_that_the_link_is_over(a, user):
+    """At its bound of calls that wait, an agent refuses to be asked. This one does so twice."""
+    a.daemon.stop()
+    answers = {"/v1/web/link": [(200, {"url": "http://127.0.0.1:1/login?link=x", "expires_in": 300})],
+               "/v1/web/await": [(503, {"error": "64 calls"}), (503, {"error": "64 calls"}), (200, {"over": True})]}
+    there = []
+    fifo = a.path("user", "inherited")
+    os.mkfifo(fifo)
+    held = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+
+    class Agent(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            status, document = answers[self.path].pop(0)
+            if self.path == "/v1/web/await":
+                there.append(bool([n for n in os.listdir(a.path("user", "run")) if n.endswith(".html")]))
+            text = json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def address_string(self):
+            return "socket"
+
+        def log_message(self, *_):
+            pass
+
+    path = os.path.join(a.home, "control.sock")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    with socketserver.ThreadingUnixStreamServer(path, Agent) as server, concurrent.futures.ThreadPoolExecutor() as pool:
+        serving = pool.submit(server.serve_forever, 0.05)
+        try:
+            assert user(wrap=["sh", "-c", 'exec 9>"$0"; exec "$@"', fifo]).code == 0
+            # Whoever waits for the end of the command's descriptors does not wait for the link's.
+            until("nothing that was inherited is open", lambda: select.select([held], [], [], 0)[0] and os.read(held, 1) == b"", 30)
+            until("the file is gone", lambda: not os.listdir(a.path("user", "run")), 60)
+        finally:
+            server.shutdown()
+            serving.result()
+            os.close(held)
+            os.unlink(path)
+    assert there == [True, True, True]
 
 
 def test_a_link_is_printed_where_no_browser_opens(a, user):

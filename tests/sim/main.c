@@ -1,6 +1,6 @@
 /* The simulator's command line: runs seeds, each in a process of its own, so that whatever a crash leaves behind is
  * gone with it, and tells which failed. A failing one is shortened by leaving actions out as long as it still
- * fails.
+ * fails. As many run side by side as there are processors.
  *
  * sim [--first N] [--seeds N] [--no-shrink]      seeds N, N+1, ...
  * sim --list FILE                                the seeds in a file, each twice: it has to do the same
@@ -48,7 +48,8 @@ struct report {
 	char why[4096];
 };
 
-static struct report *report;
+static struct report *report; /* of this lane */
+static uint64_t lanes = 1, lane, turn;
 static bool verbose; /* the table at the end */
 static bool tracing; /* everything */
 static int era = SCRIPT_ERA;
@@ -290,6 +291,12 @@ static void run_twice(uint64_t seed, int of_era, bool shrinks)
 	        report->digest);
 }
 
+/* Seeds are dealt out to the lanes in turn. */
+static bool is_mine(void)
+{
+	return turn++ % lanes == lane;
+}
+
 /* One seed per line, with its era (SEED@ERA); the rest of the line is for the reader. */
 static int run_list(const char *path, bool shrinks)
 {
@@ -304,12 +311,91 @@ static int run_list(const char *path, bool shrinks)
 		char *end;
 		uint64_t seed = strtoull(line, &end, 0);
 
-		if (end != line)
+		if (end != line && is_mine())
 			run_twice(seed, *end == '@' ? atoi(end + 1) : SCRIPT_ERA, shrinks);
 	}
 	era = SCRIPT_ERA;
 	(void)fclose(f);
 	return 0;
+}
+
+static int run_all(const char *list, uint64_t first, uint64_t n, bool shrinks)
+{
+	if (list && run_list(list, shrinks))
+		return -1;
+	for (uint64_t seed = first; seed < first + n; seed++)
+		if (is_mine())
+			run_one(seed, shrinks);
+	return 0;
+}
+
+/* --- side by side --- */
+
+static struct report *reports_new(uint64_t n)
+{
+	/* cppcheck-suppress invalidFunctionArg ; no file is meant */
+	struct report *r = mmap(NULL, n * sizeof(*r), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (r == MAP_FAILED)
+		abort();
+	return r;
+}
+
+static void report_into(struct report *r)
+{
+	report = r;
+	tally_into(r->tally);
+	action_counts = r->did;
+}
+
+static void add_up(struct report *sum, const struct report *r)
+{
+	for (int i = 0; i < TALLY_KINDS; i++)
+		sum->tally[i] += r->tally[i];
+	for (int i = 0; i < ACTION_KINDS; i++)
+		sum->did[i] += r->did[i];
+	if (r->peaks.control > sum->peaks.control)
+		sum->peaks.control = r->peaks.control;
+	if (r->peaks.bulk > sum->peaks.bulk)
+		sum->peaks.bulk = r->peaks.bulk;
+	if (r->peaks.descriptors > sum->peaks.descriptors)
+		sum->peaks.descriptors = r->peaks.descriptors;
+	sum->runs += r->runs;
+	sum->failed += r->failed;
+	sum->actions += r->actions;
+	sum->events += r->events;
+	sum->frames += r->frames;
+	sum->starts += r->starts;
+	sum->conflicts += r->conflicts;
+	sum->digest = r->digest;
+}
+
+static int run_lanes(const char *list, uint64_t first, uint64_t n, bool shrinks)
+{
+	struct report *reports = reports_new(lanes + 1);
+	pid_t *pids = mem_calloc(lanes, sizeof(*pids));
+	int rc = 0;
+
+	for (lane = 0; lane < lanes; lane++) {
+		(void)fflush(NULL);
+		pids[lane] = fork();
+		if (pids[lane] < 0)
+			abort();
+		if (pids[lane] > 0)
+			continue;
+		report_into(&reports[lane]);
+		exit(run_all(list, first, n, shrinks) < 0 ? 1 : 0);
+	}
+	report_into(&reports[lanes]);
+	for (uint64_t i = 0; i < lanes; i++) {
+		int status = 0;
+
+		if (waitpid(pids[i], &status, 0) != pids[i] || status != 0)
+			rc = -1;
+		add_up(report, &reports[i]);
+	}
+	free(pids);
+	return rc;
 }
 
 static void summary(void)
@@ -384,16 +470,10 @@ int main(int argc, char **argv)
 	base_dir = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 	/* Asked now, so that no seed's faults answer. */
 	(void)fs_kernel_lacks();
-	/* cppcheck-suppress invalidFunctionArg ; no file is meant */
-	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (report == MAP_FAILED)
+	if (n != 1)
+		lanes = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
+	if (run_lanes(list, first, n, shrinks) < 0)
 		return 1;
-	tally_into(report->tally);
-	action_counts = report->did;
-	if (list && run_list(list, shrinks))
-		return 1;
-	for (uint64_t seed = first; seed < first + n; seed++)
-		run_one(seed, shrinks);
 	if (n == 1)
 		printf("digest %016" PRIx64 "\n", report->digest);
 	summary();

@@ -131,9 +131,18 @@ static void v_state(void *arg)
 	(void)arg;
 }
 
-static const struct vault_ops vault_ops = {
-	v_cores, v_vault, v_object, v_keys, v_room, v_misbehaved, v_problem, v_state
-};
+/* Nobody signs heads here. */
+static bool v_head(void *arg, uint64_t peer, uint64_t epoch, uint64_t *seq)
+{
+	(void)arg;
+	(void)peer;
+	(void)epoch;
+	(void)seq;
+	return false;
+}
+
+static const struct vault_ops vault_ops = { v_cores,      v_vault, v_object,  v_keys, v_room,
+	                                    v_misbehaved, v_head,  v_problem, v_state };
 
 /* --- letters --- */
 
@@ -157,7 +166,7 @@ static void deliver(struct table *t, const struct table_letter *l)
 	if (!e->up)
 		return;
 	if (l->what == LETTER_OBJECT) {
-		t->given += l->to == VERA;
+		t->given += l->to == VERA && l->status == MSG_OBJECT_HERE;
 		deliver_object(t, l);
 	} else if (l->what == LETTER_CORES) {
 		assert_int_equal(msg_cores_decode(&cores, &arena, l->p, l->n), 0);
@@ -307,7 +316,7 @@ void table_start(struct table *t)
 	assert_non_null(t->share);
 	free(path);
 	c = (struct vault_config){ t->loop, t->workers, t->index, t->share, t->rings->agents[VERA].roster,
-		                   0,       &vault_ops, t };
+		                   0,       &vault_ops, t,        NULL,     0 };
 	t->vault = vault_new(&c, &why);
 	assert_non_null(t->vault);
 	index_on_commit(t->index, on_vault_commit, t);

@@ -31,7 +31,7 @@ static void keeping_begin(struct objects_world *w, int who, const struct keeping
 		                    .roster = a->roster,
 		                    .ring = a->ring,
 		                    .self = a->self,
-		                    .sources = { &w->source, who == GIVER },
+		                    .sources = { &w->source, 1 },
 		                    /* What is noted of contents that have no rows stays that long. */
 		                    .patience_ms = INT32_MAX,
 		                    .ops = ops,
@@ -141,6 +141,18 @@ void objects_world_down(struct objects_world *w, int who)
 
 /* --- the vault answers --- */
 
+const struct objects_stored *objects_world_stored(const struct objects_world *w, const uint8_t name[INDEX_VAULT_OBJECT],
+                                                  uint8_t kind)
+{
+	uint8_t of_kind[INDEX_VAULT_OBJECT];
+	struct objects_stored *o;
+
+	memcpy(of_kind, name, sizeof(of_kind));
+	of_kind[0] = kind;
+	HASH_FIND(hh, w->stored, of_kind, sizeof(of_kind), o);
+	return o;
+}
+
 static void send_object(struct objects_world *w, uint32_t request, const struct objects_stored *o, enum objects_lie lie)
 {
 	struct msg_object m = { .request = request, .status = MSG_OBJECT_NONE };
@@ -166,15 +178,18 @@ static void answer_next(struct objects_world *w)
 	struct objects_answer *a = w->answers;
 	enum objects_lie lie = w->lies > 0 ? w->lie : OBJECTS_HONEST;
 	uint8_t name[INDEX_VAULT_OBJECT];
-	struct objects_stored *o;
+	const struct objects_stored *o;
 
 	DL_DELETE(w->answers, a);
 	w->nanswers--;
 	w->lies -= w->lies > 0;
+	w->open_bases -= a->want.kind == OBJECT_BLOCK;
 	name[0] = a->want.kind;
 	put_u64(name + 1, a->want.generation);
 	memcpy(name + 9, a->want.name, 32);
-	HASH_FIND(hh, w->stored, name, sizeof(name), o);
+	o = objects_world_stored(w, name, a->want.kind);
+	if (o == NULL && a->want.kind == OBJECT_PATCH)
+		o = objects_world_stored(w, name, OBJECT_BLOCK);
 	if (lie != OBJECTS_SILENT)
 		send_object(w, a->want.request, o, lie);
 	free(a);
@@ -229,6 +244,15 @@ void objects_world_want(struct objects_world *w, uint64_t seq, const uint8_t nam
 
 	memcpy(names[0], name, INDEX_VAULT_OBJECT);
 	want_some(w, seq, (const uint8_t(*)[INDEX_VAULT_OBJECT])names, 1);
+}
+
+void objects_world_want_patch(struct objects_world *w, uint64_t seq, const uint8_t name[INDEX_VAULT_OBJECT])
+{
+	uint8_t patch[INDEX_VAULT_OBJECT];
+
+	memcpy(patch, name, sizeof(patch));
+	patch[0] = OBJECT_PATCH;
+	objects_world_want(w, seq, patch);
 }
 
 static void want_all(struct objects_world *w, uint64_t seq, const uint8_t (*names)[INDEX_VAULT_OBJECT], size_t n)

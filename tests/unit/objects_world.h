@@ -60,6 +60,10 @@ struct objects_file {
 	bool told, paged;
 	uint32_t other; /* it was changed: a byte, by this number, is another one when it is read; 0: it was not */
 	bool fails;     /* it cannot be read */
+	char path[24];
+	const struct objects_file
+		*of;           /* it is that one, with a byte changed `edits` times in each block; NULL: it is new */
+	uint32_t edits, shift; /* shift: it is cut that many bytes earlier than that one */
 };
 
 struct objects_world {
@@ -91,6 +95,9 @@ struct objects_world {
 	void (*watch)(const uint8_t *bytes, size_t n); /* each object that is given; NULL: nobody does */
 
 	/* The getter's: */
+	const struct objects_file *older; /* what it has where anything is to come; NULL: nothing */
+	size_t bases;                     /* wants of whole blocks */
+	size_t open_bases, most_bases;    /* of these, not answered: now, at once */
 	enum objects_lie lie;
 	size_t lies;                    /* so often; then it is honest */
 	struct objects_answer *answers; /* on their way */
@@ -125,12 +132,21 @@ void objects_world_files_free(struct objects_world *w);
  * knows how it is sealed. */
 struct objects_file *objects_world_file(struct objects_world *w, uint32_t n, uint32_t zeros_every, uint32_t size,
                                         uint8_t chunk_log2);
+/* What becomes of the file when `edits` bytes of each block are changed, each in a leaf of its own. */
+struct objects_file *objects_world_edit(struct objects_world *w, const struct objects_file *of, uint32_t edits);
+/* The same bytes, each block but the last one ending `shift` bytes earlier. */
+struct objects_file *objects_world_recut(struct objects_world *w, const struct objects_file *of, uint32_t shift);
 /* The bytes of block i, fresh, of what its list says. */
 uint8_t *objects_world_block(const struct objects_file *f, uint32_t i);
 /* The vault wants all that the file needs, pages first, and then what these need. */
 void objects_world_fill(struct objects_world *w, const struct objects_file *f);
 /* The vault wants this one object of the row. */
 void objects_world_want(struct objects_world *w, uint64_t seq, const uint8_t name[INDEX_VAULT_OBJECT]);
+/* The same, of a block that may come as a patch. */
+void objects_world_want_patch(struct objects_world *w, uint64_t seq, const uint8_t name[INDEX_VAULT_OBJECT]);
+/* What the vault has under this name, of that kind; NULL: nothing. */
+const struct objects_stored *objects_world_stored(const struct objects_world *w, const uint8_t name[INDEX_VAULT_OBJECT],
+                                                  uint8_t kind);
 /* The name of block i. */
 void objects_world_name(const struct objects_world *w, const struct objects_file *f, uint32_t i,
                         uint8_t name[INDEX_VAULT_OBJECT]);

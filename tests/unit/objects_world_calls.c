@@ -73,8 +73,13 @@ static int on_vault(void *arg, uint64_t peer, const struct msg_vault *m)
 	if (m->what == MSG_VAULT_WANT) {
 		assert_int_equal(m->row, 0);
 		w->wanted += m->nwants;
-		for (size_t i = 0; i < m->nwants; i++)
+		for (size_t i = 0; i < m->nwants; i++) {
+			w->bases += m->wants[i].kind == OBJECT_BLOCK;
+			w->open_bases += m->wants[i].kind == OBJECT_BLOCK;
+			if (w->open_bases > w->most_bases)
+				w->most_bases = w->open_bases;
 			answer_add(w, &m->wants[i]);
+		}
 	} else if (m->what == MSG_VAULT_CANCEL) {
 		answers_cancel(w, m);
 	} else if (m->what == MSG_VAULT_BAD) {
@@ -150,6 +155,17 @@ static bool on_fetching(void *arg)
 	return true; /* nothing is stored of what is told */
 }
 
+static bool on_older(void *arg, const struct content *c, struct record *row)
+{
+	const struct objects_file *f = ((struct objects_end *)arg)->w->older;
+
+	(void)c;
+	if (f == NULL)
+		return false;
+	*row = (struct record){ .path = mem_strdup(f->path), .kind = RECORD_FILE, .content = f->content };
+	return true;
+}
+
 static void on_misbehaved(void *arg, uint64_t peer, const char *what)
 {
 	struct objects_end *e = arg;
@@ -169,11 +185,12 @@ static void on_block(void *arg, uint64_t peer, uint32_t request, struct slab *by
 {
 	struct objects_world *w = ((struct objects_end *)arg)->w;
 	struct objects_got *g = MEM_NEW(struct objects_got), *had;
+	struct slab taken = *bytes; /* the caller's stays as it is: who frees it as well is found by a sanitizer */
 
 	assert_int_equal(peer, w->vault);
 	g->request = request;
-	g->n = bytes->n;
-	g->p = bytes->p != NULL ? slab_flatten(bytes) : NULL;
+	g->n = taken.n;
+	g->p = taken.p != NULL ? slab_flatten(&taken) : NULL;
 	HASH_FIND(hh, w->got, &request, sizeof(request), had);
 	assert_null(had);
 	HASH_ADD(hh, w->got, request, sizeof(g->request), g);
@@ -209,6 +226,7 @@ const struct keeping_ops objects_world_ops = {
 	.rosters_equal = on_rosters_equal,
 	.news = on_news,
 	.fetching = on_fetching,
+	.older = on_older,
 	.misbehaved = on_misbehaved,
 	.rolled_back = on_rolled_back,
 	.block = on_block,

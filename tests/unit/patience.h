@@ -3,6 +3,8 @@
 #ifndef LANYARD_TESTS_UNIT_PATIENCE_H
 #define LANYARD_TESTS_UNIT_PATIENCE_H
 
-enum { PATIENCE_S = 60, PATIENCE_MS = PATIENCE_S * 1000 };
+#include "tests/unit/effort.h"
+
+enum { PATIENCE_S = EFFORT(60, 300), PATIENCE_MS = PATIENCE_S * 1000 };
 
 #endif

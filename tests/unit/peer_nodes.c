@@ -72,6 +72,7 @@ static void on_settled(void *arg, uint64_t peer)
 static void on_block(void *arg, uint64_t peer, uint32_t request, uint32_t block, struct slab *bytes)
 {
 	struct node *node = arg;
+	struct slab taken = *bytes;
 
 	(void)peer;
 	(void)request;
@@ -79,7 +80,7 @@ static void on_block(void *arg, uint64_t peer, uint32_t request, uint32_t block,
 	node->blocks += bytes->n > 0;
 	free(node->block);
 	node->block_n = bytes->n;
-	node->block = bytes->p ? slab_flatten(bytes) : NULL;
+	node->block = taken.p ? slab_flatten(&taken) : NULL;
 	node->answered = true;
 }
 
@@ -368,6 +369,10 @@ static void turn_end(struct node *n)
 {
 	if (n->group == NULL || n->index == NULL)
 		return;
+	if (n->leaves && n->records > 0) {
+		n->leaves = false;
+		peer_group_pause(n->group, true);
+	}
 	peer_group_turn_end(n->group);
 	if (index_commits(n->index) == n->synced)
 		return;

@@ -55,6 +55,7 @@ struct node {
 	bool yields;                  /* what the answer to that was */
 	const struct peer_seal *seal; /* set before node_member(): the group is sealed ... */
 	void *owner;                  /* ... and this is for the functions of seal, which get the node */
+	bool leaves;                  /* pauses the group in the turn of its first record, before that turn ends */
 	bool keyless;                 /* set before it: without the group's first keys */
 };
 

@@ -157,7 +157,7 @@ static inline int world_setup_flags(void **state, uint8_t flags)
 	w->number = 1; /* the founding entry's */
 	for (int i = 0; i < NAGENTS; i++)
 		w->agents[i] = identity_new();
-	if (roster_entry_found(next_entry(w), w->agents[A], "pictures", flags, "host", NOW - 1000) != 0)
+	if (roster_entry_found(next_entry(w), w->agents[A], "pictures", flags, "host", NOW - 1000, NULL) != 0)
 		return -1;
 	sha256(w->group.b, w->entries[0].p, w->entries[0].len);
 	*state = w;

@@ -156,6 +156,22 @@ static void hkdf_agrees_with_rfc_5869(void **state)
 	assert_memory_equal(out, expected, sizeof(out));
 }
 
+/* The first paper's appendix: the key is 00 to 0f, the input 00 to 0e. */
+static void siphash_agrees_with_its_paper(void **state)
+{
+	uint8_t key[AEAD_SIPHASH_KEY], in[15], expected[AEAD_SIPHASH_LEN], out[AEAD_SIPHASH_LEN];
+
+	(void)state;
+	seal_forms_hex(key, sizeof(key), "000102030405060708090a0b0c0d0e0f");
+	memcpy(in, key, sizeof(in));
+	seal_forms_hex(expected, sizeof(expected), "e545be4961ca29a1");
+	aead_siphash(out, key, in, sizeof(in));
+	assert_memory_equal(out, expected, sizeof(out));
+	key[0] ^= 1;
+	aead_siphash(out, key, in, sizeof(in));
+	assert_memory_not_equal(out, expected, sizeof(out));
+}
+
 static pthread_key_t late; /* made after the contexts' own key, so that its destructor comes after theirs */
 
 static void prf_at_the_end(void *arg)
@@ -194,6 +210,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_sealed_too),
 		cmocka_unit_test(hmac_agrees_with_rfc_4231),
 		cmocka_unit_test(hkdf_agrees_with_rfc_5869),
+		cmocka_unit_test(siphash_agrees_with_its_paper),
 		cmocka_unit_test(a_thread_may_use_keys_until_its_very_end),
 	};
 

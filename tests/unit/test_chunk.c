@@ -15,6 +15,7 @@
 #include "sync/hash/chunk.h"
 #include "sync/hash/chunk_find.h"
 #include "sync/plan/zeros.h"
+#include "tests/unit/effort.h"
 #include "tests/unit/noise.h"
 
 /* The ends of all blocks but the last, fed in pieces of `step`. Returns their number. */
@@ -165,7 +166,7 @@ static void test_all_paths_find_the_same_ends(void **state)
 			free(p);
 			break;
 		}
-		for (size_t k = 0; k < 2000; k++) {
+		for (size_t k = 0; k < EFFORT(2000, 400); k++) {
 			size_t skip = k % 67, from = CHUNK_WINDOW - 1 + k * 19 % 20000;
 			size_t n = k % 3 != 0 ? N - skip : from + k % 131;
 			unsigned shift = 54 + (unsigned)(k % 10);
@@ -180,7 +181,7 @@ static void test_all_paths_find_the_same_ends(void **state)
 		}
 		free(p);
 	}
-	assert_true(found > 1000);
+	assert_true(found > EFFORT(1000, 200));
 }
 
 /* The rule as docs/protocol.md has it, byte by byte. */

@@ -134,6 +134,8 @@ static void a_mistake_names_file_line_and_value(void **state)
 		{ "[group a]\ninvite-credential = ../x\n", "f.conf:2: invite-credential is '../x'" },
 		{ "[group a]\ninvite-credential = ..\n", "f.conf:2: invite-credential is '..'" },
 		{ "[group a]\ninvite-credential =\n", "f.conf:2: invite-credential is ''" },
+		{ "[group a]\nvault-disk = 1K\n", "f.conf:2: vault-disk is '1K', but must be off, or 1M or more" },
+		{ "[group a]\nvault-disk = 2M\nvault-disk = 2M\n", "f.conf:3: vault-disk is given twice" },
 		{ "[group a]\nlisten = 1\n",
 		  "f.conf:2: unknown key 'listen'; known keys: share, invite-file, invite-credential" },
 		{ "[group a]\n[agent]\nshare = /a\n", "f.conf:3: unknown key 'share'; known keys: name, listen" },
@@ -178,6 +180,38 @@ static void groups_are_read(void **state)
 	assert_string_equal(c.settings.name, "x");
 	config_free(&c);
 	free(text);
+}
+
+/* The setting of a group beats that of all, in whichever order they stand, and a later file beats an earlier one. */
+static void groups_have_room_of_their_own(void **state)
+{
+	static const char later[] = "[group a]\nvault-disk = 3M\n[group c]\nvault-disk = off\nshare = /srv/c\n";
+	struct config c, reread;
+	char *why;
+
+	(void)state;
+	assert_int_equal(parse(&c,
+	                       "[group a]\nshare = /srv/a\nvault-disk = 2M\n[agent]\nvault-disk = 1G\n[group b]\n"
+	                       "share = /srv/b\n",
+	                       &why),
+	                 0);
+	assert_int_equal(c.settings.vault_disk, 1 << 30);
+	assert_int_equal(c.settings.ngroups, 1);
+	assert_string_equal(c.settings.groups[0].name, "a");
+	assert_int_equal(c.settings.groups[0].vault_disk, 2 << 20);
+	assert_int_equal(config_parse(&c, "g.conf", later, strlen(later), &why), 0);
+	assert_int_equal(config_check(&c, "/var/lib/lanyard", &why), 0);
+	assert_int_equal(c.settings.ngroups, 2);
+	assert_int_equal(c.settings.groups[0].vault_disk, 3 << 20);
+	assert_string_equal(c.settings.groups[1].name, "c");
+	assert_int_equal(c.settings.groups[1].vault_disk, 0);
+	/* As a reload takes them over. */
+	assert_int_equal(parse(&reread, "[group b]\nvault-disk = 5M\n", &why), 0);
+	config_groups_move(&c.settings, &reread.settings);
+	config_free(&reread);
+	assert_int_equal(c.settings.ngroups, 1);
+	assert_string_equal(c.settings.groups[0].name, "b");
+	config_free(&c);
 }
 
 static void groups_that_cannot_be_together_are_refused(void **state)
@@ -233,19 +267,48 @@ static void groups_are_bounded(void **state)
 	free(text);
 }
 
-static void what_inih_would_misread_is_refused(void **state)
+/* inih would cut a long line in two, and the second half could be a setting. */
+static void no_line_is_too_long(void **state)
 {
 	struct config c;
-	char *text = mem_printf("[agent]\nname = %185s\nlisten=1\n", "");
+	char *folder = mem_printf("/%01000d", 7);
+	char *text =
+		mem_printf("[agent]\n# %0300d\nname = a %300s; comment\nlisten=1\n[group g]\n  share = %s ; %0400d\n"
+	                   "invite-file=%s\n%300s\n",
+	                   1, "", folder, 2, folder, "");
 	char *why = NULL;
 
 	(void)state;
-	/* inih cuts a long line in two; the second half could be a setting. */
+	assert_int_equal(parse(&c, text, &why), 0);
+	assert_string_equal(c.settings.name, "a");
+	assert_string_equal(c.settings.listen, "1");
+	assert_string_equal(c.groups[0].share, folder);
+	assert_string_equal(c.groups[0].invite_file, folder);
+	config_free(&c);
+	free(text);
+	text = mem_printf("[agent]\nname = %01000d\n", 1);
 	assert_int_equal(parse(&c, text, &why), -1);
-	assert_non_null(strstr(why, "f.conf:2: the line is longer than 190 bytes"));
+	assert_non_null(strstr(why, "f.conf:2: name is '0000"));
+	assert_non_null(strstr(why, "...', but must be"));
+	assert_true(strlen(why) < 400);
 	free(why);
 	config_free(&c);
 	free(text);
+	text = mem_printf("[agent]\n%01000d\n", 1);
+	assert_int_equal(parse(&c, text, &why), -1);
+	assert_string_equal(why, "f.conf:2: neither a [section] nor key = value");
+	free(why);
+	config_free(&c);
+	free(text);
+	free(folder);
+}
+
+static void what_inih_would_misread_is_refused(void **state)
+{
+	struct config c;
+	char *why = NULL;
+
+	(void)state;
 	config_init(&c, "box");
 	assert_int_equal(config_parse(&c, "f.conf", "[agent]\n\0\n", 10, &why), -1);
 	assert_non_null(strstr(why, "f.conf:2: the line has a NUL byte"));
@@ -351,8 +414,10 @@ int main(void)
 		cmocka_unit_test(every_key_is_read),
 		cmocka_unit_test(a_mistake_names_file_line_and_value),
 		cmocka_unit_test(groups_are_read),
+		cmocka_unit_test(groups_have_room_of_their_own),
 		cmocka_unit_test(groups_that_cannot_be_together_are_refused),
 		cmocka_unit_test(groups_are_bounded),
+		cmocka_unit_test(no_line_is_too_long),
 		cmocka_unit_test(what_inih_would_misread_is_refused),
 		cmocka_unit_test(peers_are_bounded),
 		cmocka_unit_test(every_key_is_documented),

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,9 +55,21 @@ static int program_runs(void)
 	return errno == EPERM ? 7 : 8;
 }
 
+/* Whether confine.c has a filter for this processor, and the kernel takes it: an emulator of one program does not. */
+static bool may_filter(void)
+{
+#if defined(__x86_64__) || defined(__aarch64__) || defined(__i386__)
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) == -1 && errno == EFAULT;
+#else
+	return false;
+#endif
+}
+
 static void no_program_can_be_run(void **state)
 {
 	(void)state;
+	if (!may_filter())
+		skip();
 	assert_int_equal(confined(program_runs), 7);
 }
 

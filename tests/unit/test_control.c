@@ -230,7 +230,7 @@ static void a_door_may_be_at_an_address(void **state)
 	uint16_t port;
 	int fd;
 
-	assert_int_equal(control_listen_at(&listen, "127.0.0.1:0", &why), 0);
+	assert_int_equal(control_listen_at(&listen, "127.0.0.1:0", false, &why), 0);
 	port = listen.port;
 	at = mem_printf("127.0.0.1:%u", port);
 	assert_string_equal(listen.where, at);
@@ -240,7 +240,7 @@ static void a_door_may_be_at_an_address(void **state)
 	ask(fd, "GET", "/echo", "");
 	expect(f, fd, "200", "GET");
 	close(fd);
-	assert_int_equal(control_listen_at(&again, at, &why), -1);
+	assert_int_equal(control_listen_at(&again, at, false, &why), -1);
 	assert_non_null(strstr(why, at));
 	free(why);
 	control_free(door);
@@ -258,9 +258,9 @@ static void a_door_may_be_at_a_path_that_is_free(void **state)
 
 	close(fd);
 	/* Somebody listens there; it is not a socket: both stay. */
-	assert_int_equal(control_listen_at(&listen, path, &why), -1);
+	assert_int_equal(control_listen_at(&listen, path, false, &why), -1);
 	free(why);
-	assert_int_equal(control_listen_at(&listen, file, &why), -1);
+	assert_int_equal(control_listen_at(&listen, file, false, &why), -1);
 	free(why);
 	assert_int_equal(unlink(file), 0);
 	fd = dial();
@@ -268,13 +268,13 @@ static void a_door_may_be_at_a_path_that_is_free(void **state)
 	control_free(f->control);
 	f->control = NULL;
 	/* Stale. */
-	assert_int_equal(control_listen_at(&listen, path, &why), 0);
+	assert_int_equal(control_listen_at(&listen, path, false, &why), 0);
 	close(listen.fd);
 	listen.fd = -1;
 	free(listen.name);
 	listen.name = NULL;
 	control_listen_end(&listen);
-	assert_int_equal(control_listen_at(&listen, path, &why), 0);
+	assert_int_equal(control_listen_at(&listen, path, false, &why), 0);
 	/* For programs of other users. */
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode, S_IFSOCK | 0666);
@@ -514,6 +514,216 @@ static void stopping_ends_what_waits(void **state)
 	close(stream);
 }
 
+/* --- uploads --- */
+
+/* One upload at a time. */
+static struct {
+	struct control_call *call;
+	size_t room; /* bytes that are taken before it has to wait */
+	size_t got;
+	int whole, gone;
+	bool answers; /* at the head, without taking anything */
+} upload;
+
+static size_t upload_take(void *state, const uint8_t *p, size_t n)
+{
+	(void)state;
+	n = n < upload.room ? n : upload.room;
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(p[i], 'x');
+	upload.room -= n;
+	upload.got += n;
+	return n;
+}
+
+static void upload_whole(void *state)
+{
+	(void)state;
+	upload.whole++;
+	control_reply(upload.call, 200, json_pack("{s:I}", "got", (json_int_t)upload.got));
+}
+
+static void upload_gone(void *state)
+{
+	(void)state;
+	upload.gone++;
+	upload.call = NULL;
+}
+
+static void handle_upload(void *arg, struct control_call *call)
+{
+	static const struct control_receiver receiver = { upload_take, upload_whole, upload_gone };
+
+	if (strcmp(call->path, "/up") != 0) {
+		handle(arg, call);
+		return;
+	}
+	upload.call = call;
+	if (upload.answers)
+		control_fail(call, 409, "not now");
+	else
+		control_receive(call, &receiver, NULL);
+}
+
+static bool is_upload(const char *method, const char *path)
+{
+	return strcmp(method, "POST") == 0 && strcmp(path, "/up") == 0;
+}
+
+/* In place of the fixture's door. */
+static void open_upload_door(struct fixture *f)
+{
+	struct control_listen listen;
+	char *why = NULL;
+
+	control_free(f->control);
+	memset(&upload, 0, sizeof(upload));
+	assert_int_equal(control_listen_in(&listen, f->dirfd, dir, "control.sock", 0600, &why), 0);
+	f->control = control_new(f->loop, &(struct control_door){ .listen = &listen, .is_upload = is_upload },
+	                         handle_upload, f, &why);
+	assert_non_null(f->control);
+}
+
+/* Sends the head of an upload. */
+static int begin_upload(size_t size)
+{
+	char *text = mem_printf("POST /up HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", size);
+	int fd = dial();
+
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+	free(text);
+	return fd;
+}
+
+static void send_body(struct fixture *f, int fd, size_t n)
+{
+	char piece[4096];
+
+	memset(piece, 'x', sizeof(piece));
+	for (int i = 0; n > 0 && i < 100000; i++) {
+		ssize_t sent = send(fd, piece, n < sizeof(piece) ? n : sizeof(piece), MSG_NOSIGNAL);
+
+		if (sent > 0)
+			n -= (size_t)sent;
+		turns(f, 1);
+	}
+	assert_int_equal(n, 0);
+}
+
+static void an_upload_comes_in_pieces_when_it_may(void **state)
+{
+	enum { SIZE = 3 << 20 };
+	struct fixture *f = *state;
+	int fd;
+
+	open_upload_door(f);
+	fd = begin_upload(SIZE);
+	send_body(f, fd, 10000);
+	turns(f, 20);
+	/* The head is there, and the body waits. */
+	assert_non_null(upload.call);
+	assert_int_equal(upload.got, 0);
+	upload.room = 5000;
+	control_wake(upload.call);
+	turns(f, 20);
+	assert_int_equal(upload.got, 5000);
+	upload.room = SIZE;
+	control_wake(upload.call);
+	send_body(f, fd, SIZE - 10000);
+	expect(f, fd, "200", "{\"got\":3145728}\n");
+	ask(fd, "GET", "/echo", "");
+	expect(f, fd, "200", "GET");
+	assert_int_equal(upload.gone, 0);
+	close(fd);
+}
+
+static void an_upload_of_nothing_is_whole(void **state)
+{
+	struct fixture *f = *state;
+	int fd;
+
+	open_upload_door(f);
+	fd = begin_upload(0);
+	turns(f, 20);
+	control_wake(upload.call);
+	expect(f, fd, "200", "{\"got\":0}\n");
+	close(fd);
+}
+
+static void a_refused_upload_is_told_why(void **state)
+{
+	struct fixture *f = *state;
+	char byte;
+	int fd;
+
+	open_upload_door(f);
+	upload.answers = true;
+	/* A small body is read first, and the connection goes on. */
+	fd = begin_upload(500000);
+	send_body(f, fd, 500000);
+	expect(f, fd, "409", "{\"error\":\"not now\"}\n");
+	ask(fd, "GET", "/echo", "");
+	expect(f, fd, "200", "GET");
+	close(fd);
+	/* With a large one the answer comes before the body. */
+	fd = begin_upload(5 << 20);
+	expect(f, fd, "409", "{\"error\":\"not now\"}\n");
+	turns(f, 20);
+	assert_int_equal(recv(fd, &byte, 1, 0), 0);
+	close(fd);
+	/* Later, but before the body. */
+	upload.answers = false;
+	fd = begin_upload(5 << 20);
+	turns(f, 20);
+	control_fail(upload.call, 507, "full");
+	expect(f, fd, "507", "{\"error\":\"full\"}\n");
+	close(fd);
+	assert_int_equal(upload.got + (size_t)upload.gone + (size_t)upload.whole, 0);
+}
+
+static void an_upload_that_ends_early_is_noticed(void **state)
+{
+	struct fixture *f = *state;
+	char byte;
+	int fd;
+
+	open_upload_door(f);
+	/* Before the body may come, in the middle of it, and while it waits. */
+	for (int i = 0; i < 3; i++) {
+		fd = begin_upload(10000);
+		turns(f, 20);
+		upload.room = i == 1 ? 10000 : 0;
+		if (i > 0)
+			control_wake(upload.call);
+		send_body(f, fd, i == 0 ? 0 : 5000);
+		turns(f, 20);
+		close(fd);
+		if (i == 2) {
+			upload.room = 10000;
+			control_wake(upload.call);
+		}
+		turns(f, 20);
+		assert_int_equal(upload.gone, i + 1);
+	}
+	/* By us, although nothing comes. */
+	fd = begin_upload(10000);
+	turns(f, 20);
+	control_wake(upload.call);
+	turns(f, 20);
+	control_break(upload.call);
+	turns(f, 20);
+	assert_int_equal(upload.gone, 4);
+	assert_int_equal(recv(fd, &byte, 1, 0), 0);
+	close(fd);
+	/* The door closes. */
+	fd = begin_upload(10000);
+	turns(f, 20);
+	control_free(f->control);
+	f->control = NULL;
+	assert_int_equal(upload.gone, 5);
+	close(fd);
+}
+
 static void rubbish_is_survived(void **state)
 {
 	struct fixture *f = *state;
@@ -552,6 +762,10 @@ int main(void)
 		TEST(a_stream_waits_and_is_woken),
 		TEST(nothing_is_awake_while_calls_wait),
 		TEST(stopping_ends_what_waits),
+		TEST(an_upload_comes_in_pieces_when_it_may),
+		TEST(an_upload_of_nothing_is_whole),
+		TEST(a_refused_upload_is_told_why),
+		TEST(an_upload_that_ends_early_is_noticed),
 		TEST(rubbish_is_survived),
 	};
 	int rc;

@@ -122,6 +122,18 @@ static void test_pieces_do_not_matter(void **state)
 	free(p);
 }
 
+/* The second block of CBC is the MAC of the 32 bytes before an end. */
+static bool mac_cuts(EVP_CIPHER_CTX *cbc, const struct keys *k, const uint8_t *before, uint8_t log2)
+{
+	static const uint8_t iv[16];
+	uint8_t mac[32];
+	int done;
+
+	EVP_EncryptInit_ex2(cbc, EVP_aes_256_cbc(), keys_derived(k, KEYS_CUT), iv, NULL);
+	EVP_EncryptUpdate(cbc, mac, &done, before, 32);
+	return mac[16] == 0 && mac[17] >> (8 - (log2 - 15)) == 0;
+}
+
 /* The rule as docs/sealed.md has it, end by end, one block of AES at a time. */
 static size_t cuts_by_the_book(const struct keys *k, const uint8_t *p, size_t n, uint8_t log2, size_t *ends)
 {
@@ -129,10 +141,7 @@ static size_t cuts_by_the_book(const struct keys *k, const uint8_t *p, size_t n,
 	size_t avg = (size_t)1 << log2, begin = 0, count = 0;
 
 	for (size_t end = 1; end <= n; end++) {
-		static const uint8_t iv[16];
-		uint8_t mac[32];
 		uint64_t w = 0;
-		int done;
 		bool run = true;
 
 		if (end - begin < avg / 8 * 7)
@@ -141,11 +150,8 @@ static size_t cuts_by_the_book(const struct keys *k, const uint8_t *p, size_t n,
 			w |= (uint64_t)p[end - 8 + i] << 8 * i;
 			run = run && p[end - 8 + i] == p[end - 1];
 		}
-		/* The second block of CBC is the MAC. */
-		EVP_EncryptInit_ex2(cbc, EVP_aes_256_cbc(), keys_derived(k, KEYS_CUT), iv, NULL);
-		EVP_EncryptUpdate(cbc, mac, &done, p + end - 32, 32);
-		if (run || w * UINT64_C(0xf88bb8a8724c81ed) >= UINT64_C(1) << 60 || mac[16] != 0 ||
-		    mac[17] >> (8 - (log2 - 15)) != 0)
+		if (run || w * UINT64_C(0xf88bb8a8724c81ed) >= UINT64_C(1) << 60 ||
+		    !mac_cuts(cbc, k, p + end - 32, log2))
 			if (end - begin < 2 * avg)
 				continue;
 		ends[count++] = end;

@@ -83,6 +83,7 @@ static void each_lack_has_its_words(void **state)
 		          .no_symlinks = true,
 		          .folds_case = true,
 		          .no_folder_sync = true,
+		          .no_mounts = true,
 		          .name_max = 143,
 		          .no_default_acl = true,
 		          .other_group = true };

@@ -15,11 +15,13 @@
 #include <cmocka.h>
 
 #include "agent/engine/engine_dump.h"
+#include "agent/engine/engine_heads.h"
 #include "agent/engine/engine_internal.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "sync/wire/msg_seal.h"
 #include "tests/unit/seal_world.h"
 
 enum { OWNER, SELF, OTHER, AGENTS, TURNS_MAX = 2000, BEAT_MS = 5 };
@@ -178,6 +180,8 @@ static void starts_again(void)
 
 static void a_vault_has_a_vault_and_neither_scan_nor_fetch(void **state)
 {
+	static char other[] = "other", vaulted[] = "vaulted";
+	struct settings_group of_groups[] = { { other, 6 << 20 }, { vaulted, 7 << 20 } };
 	struct engine_status s;
 
 	(void)state;
@@ -196,11 +200,23 @@ static void a_vault_has_a_vault_and_neither_scan_nor_fetch(void **state)
 	assert_null(s.waits_for);
 	assert_int_equal(s.state, ENGINE_IN_SYNC);
 	assert_int_equal(engine_role(engine), ROLE_VAULT);
+	settings.groups = of_groups;
+	settings.ngroups = 2;
+	engine_vault_quota_changed(engine);
+	engine_status(engine, &s);
+	assert_int_equal(s.store.quota, 7 << 20);
 	/* It is one after a restart, too. */
 	starts_again();
 	until_phase(PHASE_RUNNING);
 	assert_non_null(engine->vault);
 	assert_null(engine->error);
+	engine_status(engine, &s);
+	assert_int_equal(s.store.quota, 7 << 20);
+	settings.groups = NULL;
+	settings.ngroups = 0;
+	engine_vault_quota_changed(engine);
+	engine_status(engine, &s);
+	assert_int_equal(s.store.quota, 5 << 20);
 }
 
 struct answer {
@@ -330,6 +346,107 @@ static void what_is_made_a_vault_forgets_keys_and_index_and_keeps_its_users_file
 	assert_true(index_epoch(engine->index) != before);
 	assert_int_equal(index_totals(engine->index).files, 0);
 	assert_true(in_share("users own"));
+}
+
+/* --- heads --- */
+
+static void other_shows(uint64_t epoch, uint64_t number)
+{
+	struct head h = { .group = engine->group,
+		          .epoch = epoch,
+		          .seq = 10,
+		          .number = number,
+		          .time_s = clock_wall_s() };
+	struct bytes b = BYTES_INIT(HEAD_LEN_MAX);
+	struct msg_bytes one;
+
+	assert_int_equal(head_sign(&h, agents[OTHER], &b), 0);
+	one = (struct msg_bytes){ .p = b.p, .n = b.len };
+	engine_heads_in(engine, agent_id_short(identity_id(agents[OTHER])),
+	                &(struct msg_heads){ .heads = &one, .nheads = 1 });
+	bytes_free(&b);
+}
+
+static bool note_blamed(void *arg, const struct engine_head *h)
+{
+	*(int *)arg += 1 + (h->blame != NULL);
+	return true;
+}
+
+/* How many heads of others are known, and one more for each that puts the blame on its agent. */
+static int heads_here(void)
+{
+	int n = 0;
+
+	engine_heads_each(engine, note_blamed, &n);
+	return n;
+}
+
+/* The agent ends before anybody has been told. */
+static void blame_is_stored_with_the_head_that_it_rests_on(void **state)
+{
+	(void)state;
+	begin(group_with(ROLE_VAULT, true));
+	until_phase(PHASE_RUNNING);
+	owner_says(agents[OTHER], ROLE_VAULT);
+	other_shows(5, 4);
+	assert_int_equal(heads_here(), 1);
+	other_shows(6, 1);
+	assert_int_equal(heads_here(), 2);
+	starts_again();
+	until_phase(PHASE_RUNNING);
+	assert_int_equal(heads_here(), 2);
+}
+
+/* As a key file says. */
+static void other_was_seen(uint64_t number)
+{
+	char *why = NULL;
+
+	free(engine->seen);
+	engine->seen = MEM_NEW(struct export_head);
+	engine->nseen = 1;
+	engine->seen[0] = (struct export_head){ .epoch = 5, .seq = 10, .number = number };
+	memcpy(engine->seen[0].key, identity_public_key(agents[OTHER]), sizeof(engine->seen[0].key));
+	assert_int_equal(engine_store_save(engine, &why), 0);
+	starts_again();
+	until_phase(PHASE_RUNNING);
+}
+
+static int heads_expected(void)
+{
+	struct export_head seen[4];
+
+	return (int)engine_heads_seen(engine, seen, 4);
+}
+
+static void what_a_key_file_says_of_a_vault_goes_with_it(void **state)
+{
+	(void)state;
+	begin(group_with(ROLE_VAULT, true));
+	until_phase(PHASE_RUNNING);
+	owner_says(agents[OTHER], ROLE_VAULT);
+	other_was_seen(3);
+	assert_int_equal(heads_expected(), 1);
+	assert_int_equal(engine->nseen, 1);
+	owner_says(agents[OTHER], ROLE_MEMBER);
+	turns(10);
+	assert_int_equal(engine->nseen, 0);
+	assert_int_equal(heads_expected(), 0);
+	starts_again();
+	until_phase(PHASE_RUNNING);
+	assert_int_equal(engine->nseen, 0);
+	assert_int_equal(heads_expected(), 0);
+}
+
+static void a_head_without_a_number_is_none(void **state)
+{
+	(void)state;
+	begin(group_with(ROLE_VAULT, true));
+	until_phase(PHASE_RUNNING);
+	owner_says(agents[OTHER], ROLE_VAULT);
+	other_was_seen(0);
+	assert_int_equal(engine->nseen, 0);
 }
 
 /* It stops, in words, and what is on its disk is not taken for the group's tree. */
@@ -463,6 +580,9 @@ int main(void)
 		VAULT(a_vault_says_that_it_cannot_read),
 		VAULT(a_vault_pauses_and_goes_on),
 		VAULT(what_is_made_a_vault_forgets_keys_and_index_and_keeps_its_users_files),
+		VAULT(blame_is_stored_with_the_head_that_it_rests_on),
+		VAULT(what_a_key_file_says_of_a_vault_goes_with_it),
+		VAULT(a_head_without_a_number_is_none),
 		VAULT(what_was_a_vault_is_not_made_a_member),
 		VAULT(what_was_a_vault_stays_one_without_its_index),
 		VAULT(a_vault_whose_folder_is_gone_waits_for_it),

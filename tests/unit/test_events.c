@@ -90,6 +90,34 @@ static void replay_gives_what_is_held_and_counts_what_is_lost(void **state)
 	events_free(e);
 }
 
+static void see_peer(void *arg, const struct event *event)
+{
+	struct event *seen = arg;
+
+	*seen = *event;
+}
+
+static void the_ring_keeps_who_an_event_is_about(void **state)
+{
+	struct events *e = events_new();
+	char peer[] = "abcdefg-hijklmn", name[] = "bob";
+	struct event seen = { 0 };
+
+	(void)state;
+	events_emit(e, &(struct event){ .kind = "peer-connected", .peer = peer, .name = name, .id_shown = 7 });
+	peer[0] = name[0] = 'x'; /* they were lent */
+	events_replay(e, 0, see_peer, &seen);
+	assert_string_equal(seen.peer, "abcdefg-hijklmn");
+	assert_string_equal(seen.name, "bob");
+	assert_int_equal(seen.id_shown, 7);
+	for (int i = 0; i < 1024; i++)
+		emit(e, "x");
+	events_replay(e, 0, see_peer, &seen);
+	assert_null(seen.name);
+	assert_int_equal(seen.id_shown, 0);
+	events_free(e);
+}
+
 static void a_listener_may_leave_while_it_is_told(void **state)
 {
 	struct events *e = events_new();
@@ -130,6 +158,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(listeners_get_each_event_with_its_number),
 		cmocka_unit_test(replay_gives_what_is_held_and_counts_what_is_lost),
+		cmocka_unit_test(the_ring_keeps_who_an_event_is_about),
 		cmocka_unit_test(a_listener_may_leave_while_it_is_told),
 		cmocka_unit_test(a_listener_may_emit),
 	};

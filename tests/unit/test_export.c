@@ -216,6 +216,15 @@ static void content_beyond_its_bounds_is_not_exported(void **state)
 	assert_int_equal(f->out.len, 0);
 }
 
+static void a_head_without_a_number_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	f->heads[1].number = 0;
+	sealed(f, false);
+	assert_int_equal(opened("correct horse", f->out.p, f->out.len), EXPORT_INSIDE);
+}
+
 /* What new files use: more memory than OpenSSL allows by itself. */
 static void the_full_cost_works(void **state)
 {
@@ -385,6 +394,7 @@ int main(void)
 		CASE(a_checksum_is_no_signature),
 		CASE(a_file_that_asks_for_too_much_is_refused_before_any_work),
 		CASE(a_later_form_is_refused_as_such),
+		CASE(a_head_without_a_number_is_refused),
 		CASE(content_beyond_its_bounds_is_not_exported),
 		CASE(the_full_cost_works),
 		CASE(paper_has_less_in_it),

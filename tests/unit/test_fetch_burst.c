@@ -308,7 +308,10 @@ static void two_files_with_one_content_do_not_save_each_other(void **state)
 {
 	(void)state;
 	for (int i = 0; i < FILES; i++) {
-		write_text(path_of(i), path_of(i / 2));
+		char text[16];
+
+		(void)snprintf(text, sizeof(text), "of %d", i / 2);
+		write_text(path_of(i), text);
 		scan_path(path_of(i));
 	}
 	for (int i = 0; i < FILES; i++)

@@ -83,15 +83,19 @@ static void arrival_before_deletion_is_a_move_too(void **state)
 	free(bytes);
 }
 
+enum { QUIET_NS = 40 * 1000000 }; /* less than deletions wait for more news */
+
 static void move_in_two_messages(void **state)
 {
 	size_t n = 1 << 20;
 	uint8_t *bytes = noise(n, 3);
 	struct record gone, came;
+	uint64_t renamed = 0;
 
 	(void)state;
 	for (int first = 0; first < 2; first++) {
 		const char *from = first ? "b" : "a", *to = first ? "c" : "b";
+		int64_t due;
 
 		if (!first) {
 			say_file(ANNA, from, bytes, n, false);
@@ -100,13 +104,16 @@ static void move_in_two_messages(void **state)
 		gone = tombstone_of(ANNA, from);
 		came = copy_of(ANNA, to, from);
 		say(ANNA, first ? &gone : &came, NULL, 0);
-		turn();
-		turn();
+		due = clock_mono_ns() + QUIET_NS;
+		loop_turn(w->loop, false);
+		loop_turn(w->loop, false);
 		say(ANNA, first ? &came : &gone, NULL, 0);
+		/* On a machine that took longer the news paused, and nobody waits for the rest of a move. */
+		renamed += clock_mono_ns() < due;
 		assert_true(run());
 		assert_bytes(to, bytes, n);
 		assert_false(is_there(from));
-		assert_int_equal(fetch_counters(w->fetch).files_renamed, first + 1);
+		assert_true(fetch_counters(w->fetch).files_renamed >= renamed);
 	}
 	free(bytes);
 }

@@ -99,6 +99,22 @@ static void nothing_of_a_file_mounted_over_a_file_is_changed(void **state)
 	assert_untouched(&st, &after);
 }
 
+/* Opening a FIFO can wake up who waits at its other end. */
+static void what_is_mounted_over_a_file_is_not_even_opened(void **state)
+{
+	char path[128];
+
+	(void)state;
+	if (!can_mount)
+		skip();
+	path_of(path, "outside/pipe");
+	assert_int_equal(mkfifo(path, 0600), 0);
+	mount_over("outside/pipe", "root/file");
+	/* Were it opened, the lack of a reader would be found first: ENXIO. */
+	assert_errno(fs_open(root, "file", O_WRONLY | O_NONBLOCK, 0), EXDEV);
+	assert_errno(fs_open(root, "file", O_WRONLY | O_CREAT | O_NONBLOCK, 0644), EXDEV);
+}
+
 static void mode_is_set_without_following_or_opening(void **state)
 {
 	struct fs_stat st;
@@ -128,6 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(nothing_is_reached_through_a_mount),
 		T(nothing_of_a_file_mounted_over_a_file_is_changed),
+		T(what_is_mounted_over_a_file_is_not_even_opened),
 		T(mode_is_set_without_following_or_opening),
 	};
 

@@ -8,6 +8,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+/* An emulator of one program (qemu-user) knows no filter. */
+enum { NO_FILTER = 99 };
+
 /* Makes one system call fail with err from now on, in this process. */
 static void forbid(long number, int err)
 {
@@ -20,10 +23,10 @@ static void forbid(long number, int err)
 	struct sock_fprog prog = { .len = sizeof(filter) / sizeof(filter[0]), .filter = filter };
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0)
-		_exit(99);
+		_exit(NO_FILTER);
 }
 
-/* Runs check in a child of its own and expects it to return 0. */
+/* Runs check in a child of its own and expects it to return 0. Skips the test where no call can be refused. */
 static void in_child(int (*check)(void))
 {
 	int status = -1;
@@ -35,6 +38,8 @@ static void in_child(int (*check)(void))
 		_exit(check());
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == NO_FILTER)
+		skip();
 	assert_int_equal(status, 0);
 }
 

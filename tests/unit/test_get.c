@@ -652,6 +652,21 @@ static void a_part_that_is_to_be_installed_is_not_taken_over(void **state)
 	assert_part();
 }
 
+/* Of one that ends, the owner and its path may be gone, while a worker still has a job of it and it keeps its name. */
+static void a_download_that_ends_is_for_no_path(void **state)
+{
+	(void)state;
+	offer(1);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.download != NULL && w.download->jobs > 0 && w.download->name[0] != '\0');
+	assert_string_equal(get_path(w.get, &w.content), "file");
+	download_drop(w.download, true);
+	assert_null(w.download);
+	assert_true(get_is_ending(w.get));
+	assert_null(get_path(w.get, &w.content));
+	RUN_UNTIL(!get_is_ending(w.get));
+}
+
 /* The first blocks of the file were announced before its record, and the record is there before their part is open. */
 static void what_comes_with_the_record_is_not_requested_twice(void **state)
 {
@@ -722,6 +737,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_source_is_asked_only_for_blocks_that_it_has, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_here_is_not_requested_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_part_that_is_to_be_installed_is_not_taken_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_download_that_ends_is_for_no_path, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_comes_with_the_record_is_not_requested_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_coming_part_that_is_dropped_while_it_is_written_is_gone, setup,
 		                                teardown),

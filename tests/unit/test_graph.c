@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "sync/peer/graph.h"
+#include "tests/unit/effort.h"
 
 enum {
 	MOST = 500,
@@ -399,7 +400,7 @@ static void all_that_join_by_one_member_find_places_and_then_rest(void **state)
 static void half_is_lost_at_once(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 8; seed++) {
+	for (uint64_t seed = 1; seed <= EFFORT(8, 2); seed++) {
 		begin(100, seed);
 		seconds(30);
 		for (int a = 0; a < c->n; a++)
@@ -459,7 +460,7 @@ static void two_halves_find_each_other_again(void **state)
 static void liars_cannot_cut_the_rest_apart(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 5; seed++) {
+	for (uint64_t seed = 1; seed <= EFFORT(5, 1); seed++) {
 		begin(150, seed);
 		for (int a = 1; a < c->n; a++)
 			c->nodes[a].liar = a % 3 == 0;

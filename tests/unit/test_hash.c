@@ -23,6 +23,7 @@
 #include "sync/plan/zeros.h"
 #include "sync/hash/hash.h"
 #include "sync/seal/cut_rule.h"
+#include "tests/unit/effort.h"
 #include "tests/unit/noise.h"
 
 static char dir_path[32];
@@ -226,7 +227,7 @@ static void test_segments_agree_on_periodic_bytes(void **state)
 	uint8_t *p = noise(n, 3);
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(periods) / sizeof(periods[0]); i++) {
+	for (size_t i = 0; i < sizeof(periods) / sizeof(periods[0]); i += EFFORT(1, 3)) {
 		for (size_t k = periods[i]; k < n; k++)
 			p[k] = p[k - periods[i]];
 		assert_large(p, n);

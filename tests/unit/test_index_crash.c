@@ -208,6 +208,7 @@ static void go_back_to(int schema, const char *path)
 		int schema; /* the greatest that lacks it */
 		const char *sql;
 	} steps[] = {
+		{ 10, "PRAGMA user_version = 10; DROP TABLE bases" },
 		{ 9, "PRAGMA user_version = 9; DROP TABLE joins" },
 		{ 8, "PRAGMA user_version = 8; DROP TABLE sealed_contents; DROP TABLE heads; DROP TABLE vault_cores;"
 		     "DROP TABLE vault_paths; DROP TABLE vault_objects; DROP TABLE vault_mail;"

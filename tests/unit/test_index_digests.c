@@ -12,6 +12,7 @@
 
 #include <sqlite3.h>
 
+#include "sync/index/index_internal.h"
 #include "tests/unit/index_rows.h"
 
 enum { PATHS = 12000, CONTENTS = 9000, SAME = 7, TURN = 400, STEPS = 30000 };
@@ -130,12 +131,47 @@ static void rows_are_found_wherever_their_digests_are(void **state)
 		assert_all_are_found();
 	}
 	assert_true(ask("SELECT digested FROM state") > PATHS);
+	assert_true(index_digests_filtered(ix));
 	reopen();
+	assert_false(index_digests_filtered(ix));
 	/* So many questions that the filter is made, and then so many commits that it reads the whole table. */
 	assert_all_are_found();
 	change_some(STEPS / 5);
 	assert_all_are_found();
+	assert_true(index_digests_filtered(ix));
 	change_some(STEPS / 5);
+	assert_all_are_found();
+}
+
+static void run(const char *sql)
+{
+	char *path = mem_printf("%s/index.db", dir);
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	free(path);
+}
+
+/* While digests cannot be read, rows are committed all the same. Then the filter is read again. */
+static void no_commit_fails_for_the_filter(void **state)
+{
+	(void)state;
+	srand(6);
+	put_some(0, PATHS);
+	reopen();
+	assert_all_are_found();
+	run("ALTER TABLE digests RENAME TO away");
+	put("one/more", SAME + 1);
+	assert_int_equal(index_commit(ix), 0);
+	run("ALTER TABLE away RENAME TO digests");
+	assert_false(index_damaged(ix));
+	assert_false(index_digests_filtered(ix));
+	put_deleted("one/more");
+	assert_all_are_found();
+	change_some(4 * TURN);
+	assert_true(index_digests_filtered(ix));
 	assert_all_are_found();
 }
 
@@ -232,6 +268,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(rows_are_found_wherever_their_digests_are, clean_setup, teardown),
+		cmocka_unit_test_setup_teardown(no_commit_fails_for_the_filter, clean_setup, teardown),
 		cmocka_unit_test_setup_teardown(what_went_is_taken_out_of_the_table, clean_setup, teardown),
 		cmocka_unit_test_setup_teardown(a_killed_run_loses_none, clean_setup, teardown),
 		cmocka_unit_test_setup_teardown(an_undone_deletion_stays_undone, clean_setup, teardown),

@@ -20,7 +20,7 @@ enum { BLOCKS = 24, PAGES = 12, OBJECTS = BLOCKS + PAGES, CORES = 40, NEEDS = 6,
 static struct model {
 	bool known, gone;
 	int64_t refs, dead;
-	int nneeds, needs[NEEDS]; /* of a page or a core; ascending */
+	int nneeds, needs[NEEDS]; /* of a page or a core, ascending; of a block: the bases of a patch */
 	uint64_t seq;             /* of a core */
 } objects[OBJECTS], cores[CORES];
 static int64_t now_s;
@@ -61,6 +61,16 @@ static bool needs_here(const struct model *m)
 	return true;
 }
 
+/* A patch needs blocks that are here and whole. */
+static bool has_bases(const struct model *m)
+{
+	for (int i = 0; i < m->nneeds; i++) {
+		if (m->needs[i] >= BLOCKS || objects[m->needs[i]].nneeds > 0)
+			return false;
+	}
+	return needs_here(m);
+}
+
 static void count(const struct model *m, int sign)
 {
 	for (int i = 0; i < m->nneeds; i++) {
@@ -77,14 +87,42 @@ static void names_of(uint8_t names[NEEDS][INDEX_VAULT_OBJECT], const struct mode
 		name_of(names[i], m->needs[i]);
 }
 
-static void put_object(int i)
+/* Whole, or a patch of anything; it may have been the other before. */
+static void put_block(int i)
+{
+	uint8_t names[NEEDS][INDEX_VAULT_OBJECT];
+	struct index_vault_object o = object_of(i);
+	struct model *m = &objects[i], as = { .nneeds = (int)random_below(3) };
+	int rc;
+
+	for (int k = 0; k < as.nneeds; k++)
+		as.needs[k] = (int)random_below(random_below(8) == 0 ? OBJECTS : BLOCKS);
+	names_of(names, &as);
+	rc = index_vault_object_put(ix, &o, (const uint8_t(*)[INDEX_VAULT_OBJECT])names, (size_t)as.nneeds, now_s);
+	if ((m->known && !m->gone) || !has_bases(&as)) {
+		assert_int_equal(rc, -1);
+		assert_int_equal(errno, EINVAL);
+		return;
+	}
+	assert_int_equal(rc, 0);
+	count(&as, 1);
+	count(m, -1);
+	if (!m->known)
+		m->dead = now_s;
+	m->nneeds = as.nneeds;
+	memcpy(m->needs, as.needs, sizeof(m->needs));
+	m->known = true;
+	m->gone = false;
+}
+
+static void put_page(int i)
 {
 	uint8_t names[NEEDS][INDEX_VAULT_OBJECT];
 	struct index_vault_object o = object_of(i);
 	struct model *m = &objects[i];
 	int rc;
 
-	if (i >= BLOCKS && !m->known)
+	if (!m->known)
 		draw_needs(m, BLOCKS);
 	names_of(names, m);
 	rc = index_vault_object_put(ix, &o, (const uint8_t(*)[INDEX_VAULT_OBJECT])names, (size_t)m->nneeds, now_s);
@@ -100,6 +138,14 @@ static void put_object(int i)
 	}
 	m->known = true;
 	m->gone = false;
+}
+
+static void put_object(int i)
+{
+	if (i < BLOCKS)
+		put_block(i);
+	else
+		put_page(i);
 }
 
 static void remove_object(int i)
@@ -184,6 +230,7 @@ static void check_model(void)
 		assert_int_equal(o.refs, m->refs);
 		assert_int_equal(o.dead, m->dead);
 		assert_int_equal(o.gone, m->gone);
+		assert_int_equal(o.needs, m->nneeds > 0);
 		assert_memory_equal(o.sum, is.sum, sizeof(o.sum));
 		dead += m->refs == 0;
 		lacks = lacks || (m->gone && m->refs > 0);

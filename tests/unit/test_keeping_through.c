@@ -19,7 +19,7 @@
 #include "sync/share/share.h"
 #include "sync/vault/vault.h"
 
-enum { SMALL = 700, TURNS_MAX = 3000, SYNC_TURNS = 8, STILL_MAX = 20, FILES = 12 };
+enum { SMALL = 700, TURNS_MAX = 3000, SYNC_TURNS = 8, STILL_MAX = 20, FILES = 12, REQUESTS = 1 << 14 };
 
 /* A message on its way, as the wire has it. */
 struct letter {
@@ -80,6 +80,10 @@ static void post_object(int who, bool to_vault, uint32_t request, uint8_t status
 
 /* --- what members call --- */
 
+/* Of the vault's last requests: whether a patch of the block would do. Who has none may say so, and is asked for the
+ * block. */
+static bool is_for_patch[REQUESTS];
+
 static int member_of(void *arg)
 {
 	return ((struct objects_end *)arg)->who;
@@ -105,7 +109,7 @@ static int on_object(void *arg, uint64_t peer, uint32_t request, uint8_t status,
 {
 	(void)peer;
 	w->given += status == MSG_OBJECT_HERE;
-	w->none += status == MSG_OBJECT_NONE;
+	w->none += status == MSG_OBJECT_NONE && !is_for_patch[request % REQUESTS];
 	post_object(member_of(arg), true, request, status, bytes, n);
 	return 0;
 }
@@ -151,6 +155,8 @@ static int vault_cores(void *arg, uint64_t peer, const struct msg_cores *m)
 static int vault_vault(void *arg, uint64_t peer, const struct msg_vault *m)
 {
 	(void)arg;
+	for (size_t i = 0; i < m->nwants; i++)
+		is_for_patch[m->wants[i].request % REQUESTS] = m->wants[i].kind == OBJECT_PATCH;
 	post_vault(who_is(peer), false, m);
 	return 0;
 }
@@ -190,8 +196,17 @@ static void vault_state(void *arg)
 	(void)arg;
 }
 
-static const struct vault_ops vault_calls = { vault_cores,    vault_vault,   vault_object,  vault_keys,
-	                                      vault_has_room, on_misbehaved, vault_problem, vault_state };
+static bool no_head(void *arg, uint64_t peer, uint64_t epoch, uint64_t *seq)
+{
+	(void)arg;
+	(void)peer;
+	(void)epoch;
+	(void)seq;
+	return false;
+}
+
+static const struct vault_ops vault_calls = { vault_cores,   vault_vault, vault_object,  vault_keys, vault_has_room,
+	                                      on_misbehaved, no_head,     vault_problem, vault_state };
 
 static void vault_has_committed(void *arg)
 {

@@ -235,6 +235,34 @@ static void test_what_a_removed_member_wrote_is_told_again_by_one_who_stays(void
 	assert_true(table_fetches(t, CARL, "bert's"));
 }
 
+/* The vault alone has his file. One owner demotes him, and the other takes that back. */
+static void test_what_a_demoted_member_wrote_comes_when_it_may_write_again(void **state)
+{
+	struct table *t = *state;
+
+	assert_true(ring_world_grant(t->rings, ANNA, CARL, ROLE_OWNER));
+	table_gossip(t);
+	table_write(t, BERT, "bert's", 3, 1);
+	table_up(t, BERT);
+	table_calm(t);
+	table_down(t, BERT);
+	assert_true(ring_world_grant(t->rings, ANNA, BERT, ROLE_READER));
+	table_gossip(t);
+	table_up(t, ANNA);
+	table_up(t, CARL);
+	table_write(t, ANNA, "behind it", 1, 2);
+	table_calm(t);
+	assert_true(table_has_row(t, CARL, "behind it", 1, 2));
+	assert_false(table_has_row(t, CARL, "bert's", 3, 1));
+	assert_false(table_has_row(t, ANNA, "bert's", 3, 1));
+	assert_true(ring_world_grant(t->rings, CARL, BERT, ROLE_MEMBER));
+	table_gossip(t);
+	table_calm(t);
+	assert_true(table_has_row(t, CARL, "bert's", 3, 1));
+	assert_true(table_has_row(t, ANNA, "bert's", 3, 1));
+	assert_true(table_fetches(t, ANNA, "bert's"));
+}
+
 static void test_a_hello_that_was_out_before_a_removal_is_said_again(void **state)
 {
 	struct table *t = *state;
@@ -284,6 +312,7 @@ int main(void)
 		WITH(test_a_file_that_changes_while_it_is_uploaded_does_not_hold_up_the_rest),
 		WITH(test_what_was_ignored_is_told_once_it_is_not),
 		WITH(test_what_a_removed_member_wrote_is_told_again_by_one_who_stays),
+		WITH(test_what_a_demoted_member_wrote_comes_when_it_may_write_again),
 		WITH(test_a_hello_that_was_out_before_a_removal_is_said_again),
 		WITH(test_after_a_removal_what_is_new_is_sealed_with_new_keys),
 	};

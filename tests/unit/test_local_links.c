@@ -2,6 +2,8 @@
  * one. */
 #include "tests/unit/local_fixture.h"
 
+#include "sync/index/index_internal.h"
+
 static void make_link(const char *from, const char *to)
 {
 	assert_int_equal(linkat(root, from, root, to, 0), 0);
@@ -95,6 +97,41 @@ static void test_a_name_outside_and_many_names_are_no_trouble(void **state)
 	assert_index_is_disk();
 }
 
+/* Steps of SQLite's machine that the search for rows of an inode took so far. */
+static int inode_steps(void)
+{
+	return sqlite3_stmt_status(ix->stmt[STMT_ROW_BY_INODE], SQLITE_STMTSTATUS_VM_STEP, 0);
+}
+
+static void test_a_change_of_many_names_costs_no_square_of_them(void **state)
+{
+	enum { NAMES = 600 };
+	char name[16];
+	int before;
+
+	(void)state;
+	put("f", "x");
+	start_local();
+	until_idle();
+	for (int i = 1; i < NAMES; i++) {
+		(void)snprintf(name, sizeof(name), "n%d", i);
+		make_link("f", name);
+	}
+	until_idle();
+	assert_index_is_disk();
+	before = inode_steps();
+	append("n7", "more");
+	until_idle();
+	assert_index_is_disk();
+	/* For each event once all the names, and for each name itself. */
+	assert_true(inode_steps() - before < 100 * NAMES * 10);
+	before = inode_steps();
+	assert_int_equal(fchmodat(root, "n8", 0600, 0), 0);
+	until_idle();
+	assert_index_is_disk();
+	assert_true(inode_steps() - before < 100 * NAMES * 10);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -102,6 +139,7 @@ int main(void)
 		T(test_a_write_through_one_name_is_told_of_all),
 		T(test_names_that_were_made_while_it_was_empty_or_nobody_looked),
 		T(test_a_name_outside_and_many_names_are_no_trouble),
+		T(test_a_change_of_many_names_costs_no_square_of_them),
 	};
 
 	return cmocka_run_group_tests_name("local links", tests, NULL, NULL);

@@ -19,7 +19,7 @@ static struct metrics made(void)
 
 	m.delays.turns[0] = 3;
 	m.delays.turns[LOOP_DELAYS - 1] = 1;
-	m.refused[METRICS_REFUSED_STRANGER] = 7;
+	m.refused[AGENT_REFUSED_STRANGER] = 7;
 	m.groups = mem_calloc(1, sizeof(*m.groups));
 	m.groups[0] = (struct metrics_group){ .name = mem_strdup("a \"b\" \\ c\nd"),
 		                              .public_id = mem_strdup("tag"),

@@ -172,7 +172,7 @@ static int by_ref(const void *a, const void *b)
 	return memcmp(a, b, OBJECT_REF);
 }
 
-static void test_pages_patches_and_leaves_have_their_refs(void **state)
+static void test_pages_and_patches_have_their_refs(void **state)
 {
 	struct keys *k = usual_keys();
 	uint8_t *refs = noise(OBJECT_REFS_MAX * OBJECT_REF, 3), name[32] = { 5 };
@@ -180,7 +180,12 @@ static void test_pages_patches_and_leaves_have_their_refs(void **state)
 		{ .kind = OBJECT_PAGE, .content = refs, .n = 1000, .refs = refs, .nrefs = OBJECT_REFS_MAX },
 		{ .kind = OBJECT_PAGE, .content = refs, .n = 1, .refs = refs, .nrefs = 1 },
 		{ .kind = OBJECT_PATCH, .content = refs, .n = 10, .refs = refs, .nrefs = 1, .name = name },
-		{ .kind = OBJECT_LEAVES, .content = refs, .n = 2048, .name = name },
+		{ .kind = OBJECT_PATCH,
+		  .content = refs,
+		  .n = 2048,
+		  .refs = refs,
+		  .nrefs = OBJECT_BASES_MAX,
+		  .name = name },
 	};
 
 	(void)state;
@@ -266,7 +271,13 @@ static void test_what_breaks_the_bounds_is_not_sealed(void **state)
 		{ .kind = OBJECT_PAGE, .content = &byte, .n = 1, .refs = refs, .nrefs = OBJECT_REFS_MAX + 1 },
 		{ .kind = OBJECT_PATCH, .content = &byte, .n = 1, .name = refs },
 		{ .kind = OBJECT_PATCH, .content = &byte, .n = 1, .refs = refs, .nrefs = 1 },
-		{ .kind = OBJECT_LEAVES, .content = &byte, .n = 1 },
+		{ .kind = OBJECT_PATCH,
+		  .content = &byte,
+		  .n = 1,
+		  .refs = refs,
+		  .nrefs = OBJECT_BASES_MAX + 1,
+		  .name = refs },
+		{ .kind = (enum object_kind)4, .content = &byte, .n = 1 },
 	};
 	struct object_input in = { .kind = OBJECT_BLOCK, .content = refs, .n = 9, .packed = refs, .npacked = 8 };
 	size_t n;
@@ -319,7 +330,7 @@ static void test_every_bit_matters(void **state)
 		block_of(text, 3000),
 		{ .kind = OBJECT_PAGE, .content = bytes, .n = 96, .refs = bytes, .nrefs = 3 },
 		{ .kind = OBJECT_PATCH, .content = bytes, .n = 60, .refs = bytes, .nrefs = 1, .name = bytes },
-		{ .kind = OBJECT_LEAVES, .content = bytes, .n = 16, .name = bytes },
+		{ .kind = OBJECT_PATCH, .content = bytes, .n = 16, .refs = bytes, .nrefs = 3, .name = bytes },
 	};
 
 	(void)state;
@@ -498,8 +509,7 @@ static void test_forms_that_are_none_are_seen_without_keys(void **state)
 	larger[0] = 1;
 	for (int kind = 0; kind < 256; kind++) {
 		larger[1] = (uint8_t)kind;
-		assert_int_equal(object_parse(&h, larger, n),
-		                 kind == OBJECT_BLOCK || kind == OBJECT_LEAVES ? OBJECT_OK : OBJECT_FORM);
+		assert_int_equal(object_parse(&h, larger, n), kind == OBJECT_BLOCK ? OBJECT_OK : OBJECT_FORM);
 	}
 	larger[1] = OBJECT_PAGE;
 	memset(larger + 42, 0xff, 4);
@@ -515,7 +525,7 @@ int main(void)
 		cmocka_unit_test(test_any_size_opens_to_what_was_sealed),
 		cmocka_unit_test(test_the_name_is_the_contents_and_the_keys),
 		cmocka_unit_test(test_objects_are_what_another_program_makes),
-		cmocka_unit_test(test_pages_patches_and_leaves_have_their_refs),
+		cmocka_unit_test(test_pages_and_patches_have_their_refs),
 		cmocka_unit_test(test_refs_have_one_form),
 		cmocka_unit_test(test_what_breaks_the_bounds_is_not_sealed),
 		cmocka_unit_test(test_every_bit_matters),

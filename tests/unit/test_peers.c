@@ -54,6 +54,34 @@ static void a_reconnect_sends_nothing_again(void **state)
 	assert_int_equal(peer_group_counters(a.group).records_sent, 1);
 }
 
+/* What A says and that it stops come in one turn. The rows are stored; how far they go is not, so A says them once
+ * more. The proof of A's numbers is kept: A may be put back from an older copy before it says them. */
+static void news_and_a_goodbye_in_one_turn_lose_nothing(void **state)
+{
+	struct index_proof proof = { 0 };
+	struct index_peer p;
+	uint64_t of_a;
+
+	(void)state;
+	pair();
+	of_a = agent_id_short(identity_id(a.self));
+	dial(&a, &b);
+	UNTIL(a.up == 1 && b.up == 1);
+	b.leaves = true;
+	put_file(&a, "file", "last words", NULL);
+	UNTIL(b.records == 1);
+	assert_int_equal(b.up, 0);
+	assert_true(has_path(&b, "file"));
+	assert_int_equal(index_peer_get(b.index, of_a, &p), 0);
+	assert_int_equal(p.received, 0);
+	assert_int_equal(index_peer_proof_get(b.index, of_a, &proof), 0);
+	assert_int_equal(proof.number, index_seq(a.index));
+	peer_group_pause(b.group, false);
+	UNTIL(b.records == 2 && !peer_group_missing(a.group) && !peer_group_missing(b.group));
+	assert_int_equal(index_peer_get(b.index, of_a, &p), 0);
+	assert_int_equal(p.received, index_seq(a.index));
+}
+
 /* Rows that were not acknowledged are sent again, and nothing else. */
 static void a_peer_that_is_to_tell_again_does(void **state)
 {
@@ -238,6 +266,10 @@ static void a_role_that_changes_counts_at_once(void **state)
 	UNTIL(peer_group_counters(b.group).records_sent > sent);
 	wait_until_heard(&b, &a, &content);
 	assert_false(has_path(&a, "second"));
+	/* And what was not taken then is said again as well. */
+	roster_grant(r, a.self, identity_id(b.self), ROLE_MEMBER, "node", clock_wall_s());
+	peer_group_roster_changed(a.group);
+	UNTIL(has_path(&a, "second"));
 }
 
 /* An owner has made it a member, and it has not heard of that: what it announces is still a reader's list. */
@@ -429,6 +461,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(news_reach_the_other_and_settle),
 		T(what_settles_without_a_word_from_fetch_is_acknowledged),
+		T(news_and_a_goodbye_in_one_turn_lose_nothing),
 		T(a_peer_that_is_to_tell_again_does),
 		T(a_reconnect_sends_nothing_again),
 		T(two_that_dial_at_once_keep_one_connection),

@@ -13,12 +13,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "sync/plan/reconcile.h"
+#include "tests/unit/effort.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { CASES = 50000 };
-#else
-enum { CASES = 3000000 };
-#endif
+enum { CASES = EFFORT(1000000, 50000) };
 
 enum { MEMBERS_MAX = 3, WRITERS = 3, COUNTERS = 3, ROUNDS_MAX = 12 };
 

@@ -189,6 +189,35 @@ static void of_one_short_id_only_the_smaller_id_is_a_member(void **state)
 
 /* --- names --- */
 
+/* The text is five bits a digit, and a dash after each seventh. */
+static void an_id_is_shown_as_far_as_it_tells_members_apart(void **state)
+{
+	struct world *w = *state;
+	struct agent_id one = { { 0 } }, like, stranger;
+	struct roster *r = roster_new(&w->group);
+
+	put(w, r, 0);
+	roster_settle(r);
+	assert_int_equal(roster_id_apart(r, id_of(w, A)), 1); /* alone */
+	memcpy(one.b, id_of(w, A)->b, sizeof(one.b));
+	one.b[0] ^= 0x80;
+	add_made_up(w, r, &one, NOW);
+	roster_settle(r);
+	assert_int_equal(roster_id_apart(r, &one), 1);
+	like = one;
+	like.b[5] ^= 0x80;
+	add_made_up(w, r, &like, NOW);
+	roster_settle(r);
+	assert_int_equal(roster_id_apart(r, &one), 10); /* "abcdefg-hi": 40 bits are the same */
+	assert_int_equal(roster_id_apart(r, &like), 10);
+	assert_int_equal(roster_id_apart(r, id_of(w, A)), 1);
+	stranger = one; /* it is not a member, and one of them is nearly it */
+	stranger.b[31] ^= 1;
+	assert_int_equal(roster_id_apart(r, &stranger), 59);
+	assert_int_equal(roster_id_apart(r, &one), 10);
+	roster_free(r);
+}
+
 static void group_names_are_printable_and_bounded(void **state)
 {
 	static const char *const good[] = { "a",
@@ -268,6 +297,7 @@ int main(void)
 		TEST(entries_of_another_group_are_refused),
 		TEST(no_more_than_1024_are_members_and_everybody_knows_which),
 		TEST(of_one_short_id_only_the_smaller_id_is_a_member),
+		TEST(an_id_is_shown_as_far_as_it_tells_members_apart),
 		cmocka_unit_test(group_names_are_printable_and_bounded),
 		TEST(member_names_are_cut_between_characters),
 		cmocka_unit_test(roles_have_names),

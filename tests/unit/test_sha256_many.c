@@ -15,8 +15,9 @@
 #include "base/sha256.h"
 #include "base/sha256_many.h"
 #include "base/sha256_speed.h"
+#include "tests/unit/effort.h"
 
-enum { BYTES = 300000, LENGTHS = 1000, MOST = 70 };
+enum { BYTES = 300000, LENGTHS = 1000, MOST = 70, SETS = EFFORT(100, 20) };
 
 static uint8_t *bytes;
 static uint32_t seed = 1;
@@ -76,7 +77,7 @@ static void try_random_sets(const struct sha256_choice *c)
 {
 	struct sha256_input inputs[MOST];
 
-	for (int round = 0; round < 400; round++) {
+	for (int round = 0; round < SETS; round++) {
 		size_t n = luck(MOST + 1);
 		uint32_t most = 1u << (4 + luck(14));
 
@@ -131,7 +132,7 @@ static void kernels_take_over_from_one_another(void **state)
 static void the_choice_of_this_machine_is_right(void **state)
 {
 	(void)state;
-	for (int round = 0; round < 200; round++) {
+	for (int round = 0; round < SETS / 2; round++) {
 		struct sha256_input inputs[MOST];
 		size_t n = luck(MOST + 1);
 

@@ -333,6 +333,142 @@ static void what_a_former_member_wrote_hides_nothing(void **state)
 	assert_int_equal(w.m[BERT].nheard, 1);
 }
 
+static void may(int who, enum role role, int64_t at_s)
+{
+	assert_int_equal(roster_grant(w.roster, w.m[ANNA].self, identity_id(w.m[who].self), role, "node", at_s), 0);
+	vault_roster_changed(w.vault);
+	vault_world_calm(&w);
+}
+
+/* Connects, with what it has heard before. */
+static void back_again(int who)
+{
+	struct vault_member *m = &w.m[who];
+	struct msg_vault hello = { .what = MSG_VAULT_HELLO,
+		                   .epoch = m->epoch,
+		                   .seq = m->seq,
+		                   .have_epoch = m->vault_epoch,
+		                   .have_seq = m->heard_upto,
+		                   .settled = m->heard_upto,
+		                   .role_known = ROLE_MEMBER };
+
+	m->up = true;
+	vault_proved(w.vault, m->id);
+	vault_up(w.vault, m->id, &hello);
+	vault_world_calm(&w);
+}
+
+/* It says hello before its index is on disk once more. */
+static void what_was_settled_once_is_not_told_again(void **state)
+{
+	struct msg_vault hello = { .what = MSG_VAULT_HELLO,
+		                   .have_epoch = index_epoch(w.index),
+		                   .role_known = ROLE_MEMBER };
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		write_file(ANNA, (char[]){ 'p', (char)('a' + i), '\0' }, 5, 0, 2);
+	told(ANNA);
+	vault_world_up(&w, BERT);
+	vault_world_calm(&w);
+	assert_int_equal(w.m[BERT].nheard, 5);
+	hello.have_seq = w.m[BERT].heard_upto;
+	hello.epoch = w.m[BERT].epoch;
+	for (int older = 0; older < 2; older++) {
+		vault_world_down(&w, BERT);
+		w.m[BERT].nheard = 0;
+		w.m[BERT].up = true;
+		if (older)
+			w.m[BERT].heard_upto = 0;
+		hello.have_seq -= (uint64_t)older;
+		vault_proved(w.vault, w.m[BERT].id);
+		vault_up(w.vault, w.m[BERT].id, &hello);
+		vault_world_calm(&w);
+		/* An older index has not received all of it, and may have lost any of it. */
+		assert_int_equal(w.m[BERT].nheard, older ? 5 : 0);
+	}
+}
+
+/* Nobody else has his file, and it was left out while he might not write. Those who are connected then hear of it,
+ * those who are not when they come, and the next run of the vault still knows of it. */
+static void what_was_left_out_is_told_when_its_writer_may_write_again(void **state)
+{
+	size_t work, deletion, more;
+
+	(void)state;
+	work = write_file(FRED, "work", 0, 5, 2);
+	deletion = write_file(FRED, "gone", 0, 6, 0);
+	told(FRED);
+	vault_world_down(&w, FRED);
+	may(FRED, ROLE_READER, 1800000100);
+	/* As if it had heard of that before it knew that this has to be noted. */
+	vault_world_sql(&w, "DELETE FROM meta WHERE name LIKE 'withheld%'");
+	told(ANNA);
+	vault_world_up(&w, BERT);
+	vault_world_calm(&w);
+	/* Behind it, so its number is past. */
+	more = write_file(ANNA, "more", 3, 0, 1);
+	vault_world_tell(&w, ANNA);
+	vault_world_calm(&w);
+	assert_true(vault_world_hears(&w, BERT, ANNA, more));
+	assert_int_equal(w.m[BERT].nheard, 1);
+	vault_world_down(&w, BERT);
+	vault_world_restart(&w, true);
+	vault_world_up(&w, ANNA);
+	vault_world_calm(&w);
+	w.m[ANNA].nheard = 0;
+	may(FRED, ROLE_MEMBER, 1800000200);
+	assert_true(vault_world_hears(&w, ANNA, FRED, work));
+	assert_true(vault_world_hears(&w, ANNA, FRED, deletion));
+	assert_int_equal(w.m[ANNA].nheard, 2);
+	back_again(BERT);
+	assert_true(vault_world_hears(&w, BERT, FRED, work));
+	assert_true(vault_world_hears(&w, BERT, FRED, deletion));
+	assert_int_equal(w.m[BERT].nheard, 3);
+	/* Only once. */
+	may(RITA, ROLE_MEMBER, 1800000300);
+	assert_int_equal(w.m[BERT].nheard, 3);
+	assert_int_equal(index_vault_totals(w.index).rows, 3);
+}
+
+/* The vault has told it before it hears that he may not write, and the member leaves it out since it knows that. */
+static void what_a_member_may_have_left_out_is_told_again(void **state)
+{
+	size_t work;
+
+	(void)state;
+	work = write_file(FRED, "work", 0, 5, 2);
+	told(FRED);
+	vault_world_up(&w, BERT);
+	vault_world_calm(&w);
+	assert_true(vault_world_hears(&w, BERT, FRED, work));
+	may(FRED, ROLE_READER, 1800000100);
+	w.m[BERT].nheard = 0;
+	may(FRED, ROLE_MEMBER, 1800000200);
+	assert_true(vault_world_hears(&w, BERT, FRED, work));
+	assert_int_equal(w.m[BERT].nheard, 1);
+}
+
+/* More of them than the vault reads in one turn. */
+static void all_that_was_left_out_is_told(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < 700; i++) {
+		char path[16];
+
+		(void)snprintf(path, sizeof(path), "%llu", (unsigned long long)i);
+		write_file(i % 3 == 0 ? ANNA : FRED, path, i % 3 == 0, i % 3 != 0, 0);
+	}
+	told(ANNA);
+	told(FRED);
+	may(FRED, ROLE_READER, 1800000100);
+	vault_world_up(&w, BERT);
+	vault_world_calm(&w);
+	assert_int_equal(w.m[BERT].nheard, 234);
+	may(FRED, ROLE_MEMBER, 1800000200);
+	assert_int_equal(w.m[BERT].nheard, 700);
+}
+
 static void a_flood_by_a_former_member_stores_nothing(void **state)
 {
 	(void)state;
@@ -435,6 +571,10 @@ int main(void)
 		T(what_a_former_member_wrote_is_kept_and_not_told),
 		T(who_is_about_to_come_up_is_asked_to_tell_all_again),
 		T(what_a_former_member_wrote_hides_nothing),
+		T(what_was_settled_once_is_not_told_again),
+		T(what_was_left_out_is_told_when_its_writer_may_write_again),
+		T(what_a_member_may_have_left_out_is_told_again),
+		T(all_that_was_left_out_is_told),
 		T(a_flood_by_a_former_member_stores_nothing),
 		T(what_a_reader_endorsed_is_not_taken_from_a_writer),
 		T(what_a_reader_brings_is_not_taken),

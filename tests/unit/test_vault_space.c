@@ -114,12 +114,6 @@ static void a_full_vault_says_so_and_asks_for_nothing(void **state)
 	assert_int_equal(w.m[ANNA].settled, MANY);
 }
 
-static void seconds(int n)
-{
-	vault_world_pass(&w, 1080 * n);
-	vault_world_calm(&w);
-}
-
 static void what_is_superseded_makes_way_when_it_is_full(void **state)
 {
 	(void)state;
@@ -132,7 +126,7 @@ static void what_is_superseded_makes_way_when_it_is_full(void **state)
 	assert_true(vault_counts(w.vault).full);
 	for (int i = 0; i < 6 && w.m[ANNA].settled < 2 * MANY; i++) {
 		wall_s += 3600;
-		seconds(1);
+		vault_world_age(&w, 3600);
 	}
 	assert_int_equal(w.m[ANNA].settled, 2 * MANY);
 	assert_true(index_vault_totals(w.index).bytes <= 1200 << 10);

@@ -117,6 +117,11 @@ static void a_name_of_somebody_else_is_refused(void **state)
 	assert_true(web_host_ok(&(struct web_place){ .port = 80 }, "127.0.0.1"));
 	assert_true(web_host_ok(&(struct web_place){ .port = 0 }, "localhost:8080"));
 	assert_false(web_host_ok(&(struct web_place){ .port = 0 }, "nas.example"));
+	/* The host's own names go with the door's port. */
+	assert_true(web_host_ok(&(struct web_place){ .port = 4171, .tls = true, .own = &list }, "NAS.example:4171"));
+	assert_false(web_host_ok(&(struct web_place){ .port = 4171, .tls = true, .own = &list }, "nas.example"));
+	assert_false(web_host_ok(&(struct web_place){ .port = 4171, .tls = true, .own = &list }, "nas.example:80"));
+	assert_false(web_host_ok(&(struct web_place){ .port = 4171, .tls = true, .own = &list }, "x.nas.example:4171"));
 }
 
 static void a_request_of_another_page_is_refused(void **state)
@@ -145,6 +150,14 @@ static void a_request_of_another_page_is_refused(void **state)
 	assert_false(web_site_ok("cross-site"));
 }
 
+/* Whether the link of this secret still waits to be used. */
+static bool link_waits(const struct web_sessions *s, int64_t now, const char *link)
+{
+	struct web_link_mark mark;
+
+	return web_sessions_mark(&mark, link) == 0 && web_sessions_waits(s, now, &mark);
+}
+
 struct secrets {
 	char link[WEB_SECRET_TEXT], cookie[WEB_SECRET_TEXT], token[WEB_SECRET_TEXT];
 };
@@ -163,11 +176,11 @@ static void a_link_is_good_once_and_not_for_long(void **state)
 	(void)state;
 	enter(s, 10, &one);
 	assert_int_equal(web_sessions_enter(s, 10, one.link, one.cookie, one.token), -1);
-	assert_false(web_sessions_waits(s, 10, one.link));
+	assert_false(link_waits(s, 10, one.link));
 	assert_int_equal(web_sessions_link(s, 10, late.link), 0);
-	assert_true(web_sessions_waits(s, 10 + WEB_LINK_S - 1, late.link));
-	assert_false(web_sessions_waits(s, 10 + WEB_LINK_S, late.link));
-	assert_false(web_sessions_waits(s, 10, ""));
+	assert_true(link_waits(s, 10 + WEB_LINK_S - 1, late.link));
+	assert_false(link_waits(s, 10 + WEB_LINK_S, late.link));
+	assert_false(link_waits(s, 10, ""));
 	assert_int_equal(web_sessions_enter(s, 10 + WEB_LINK_S, late.link, late.cookie, late.token), -1);
 	assert_int_equal(web_sessions_enter(s, 10, NULL, late.cookie, late.token), -1);
 	assert_int_equal(web_sessions_enter(s, 10, "", late.cookie, late.token), -1);
@@ -218,6 +231,30 @@ static void a_session_ends(void **state)
 	web_sessions_free(s);
 }
 
+static void one_session_ends_alone(void **state)
+{
+	struct web_sessions *s = web_sessions_new();
+	struct secrets one, two, three;
+	uint64_t number;
+
+	(void)state;
+	enter(s, 10, &one);
+	enter(s, 10, &two);
+	number = web_sessions_number(s, 10, one.cookie);
+	assert_int_not_equal(number, 0);
+	assert_int_not_equal(number, web_sessions_number(s, 10, two.cookie));
+	assert_int_equal(web_sessions_number(s, 10, NULL), 0);
+	assert_int_equal(web_sessions_number(s, 10 + WEB_SESSION_IDLE_S, one.cookie), 0);
+	web_sessions_end(s, number);
+	assert_int_equal(web_sessions_check(s, 10, one.cookie, one.token), WEB_NOBODY);
+	assert_int_equal(web_sessions_check(s, 10, two.cookie, two.token), WEB_BOTH);
+	/* Its number is not given again, whatever takes its place. */
+	(void)web_sessions_revoke(s, 10);
+	enter(s, 10, &three);
+	assert_true(web_sessions_number(s, 10, three.cookie) > number + 1);
+	web_sessions_free(s);
+}
+
 static void links_and_sessions_are_bounded(void **state)
 {
 	struct web_sessions *s = web_sessions_new();
@@ -247,6 +284,7 @@ int main(void)
 		cmocka_unit_test(a_link_is_good_once_and_not_for_long),
 		cmocka_unit_test(a_session_needs_both_of_its_secrets),
 		cmocka_unit_test(a_session_ends),
+		cmocka_unit_test(one_session_ends_alone),
 		cmocka_unit_test(links_and_sessions_are_bounded),
 	};
 

@@ -66,10 +66,16 @@ static void answer(struct vault_world *w, struct vault_member *m, const struct m
 {
 	struct vault_answer *a = MEM_NEW(struct vault_answer);
 	uint8_t name[INDEX_VAULT_OBJECT];
-	struct member_object *o;
+	struct member_object *o, *patch = NULL;
 
-	object_name_of(name, want->kind, want->generation, want->name);
+	object_name_of(name, want->kind == OBJECT_PATCH ? OBJECT_BLOCK : want->kind, want->generation, want->name);
 	HASH_FIND(hh, m->objects, name, sizeof(name), o);
+	if (want->kind == OBJECT_PATCH || m->lie == LIE_PATCH)
+		HASH_FIND(hh, m->patches, name, sizeof(name), patch);
+	if (patch != NULL)
+		o = patch;
+	if (want->kind == OBJECT_PATCH && m->lie == LIE_OLD)
+		o = NULL;
 	if (m->lie == LIE_OTHER)
 		o = m->objects;
 	*a = (struct vault_answer){ .peer = m->id, .request = want->request, .status = MSG_OBJECT_NONE };
@@ -87,6 +93,7 @@ static void on_want(struct vault_world *w, struct vault_member *m, const struct 
 {
 	for (size_t i = 0; i < msg->nwants; i++) {
 		m->asked++;
+		m->asked_whole += msg->wants[i].kind == OBJECT_BLOCK;
 		if (m->lie != LIE_SILENT)
 			answer(w, m, &msg->wants[i]);
 	}
@@ -161,6 +168,14 @@ static void on_misbehaved(void *arg, uint64_t peer, const char *what)
 	member(arg, peer)->misbehaved++;
 }
 
+static bool on_head(void *arg, uint64_t peer, uint64_t epoch, uint64_t *seq)
+{
+	const struct vault_member *m = member(arg, peer);
+
+	*seq = m->seq;
+	return !m->scanning && epoch == m->epoch;
+}
+
 static void on_problem(void *arg, const char *text)
 {
 	(void)text;
@@ -180,14 +195,22 @@ static void on_commit(void *arg)
 		vault_committed(w->vault);
 }
 
-static const struct vault_ops ops = { on_cores, on_vault,      on_object,  on_keys,
-	                              on_room,  on_misbehaved, on_problem, on_state };
+static int64_t on_up_ms(void *arg)
+{
+	const struct vault_world *w = arg;
+
+	return w->aged_ms + loop_now_ms(w->loop);
+}
+
+static const struct vault_ops ops = { on_cores,      on_vault, on_object,  on_keys, on_room,
+	                              on_misbehaved, on_head,  on_problem, on_state };
 
 /* --- the world --- */
 
 static void vault_begin(struct vault_world *w)
 {
-	struct vault_config c = { w->loop, w->workers, w->index, w->share, w->roster, w->quota, &ops, w };
+	struct vault_config c = { w->loop,  w->workers, w->index, w->share, w->roster,
+		                  w->quota, &ops,       w,        on_up_ms, w->tick_ms };
 	char *why;
 
 	w->vault = vault_new(&c, &why);
@@ -218,7 +241,7 @@ void vault_world_start(struct vault_world *w, int64_t quota)
 	uint8_t marker[32] = { 7 };
 	char *path, *why;
 
-	*w = (struct vault_world){ .quota = quota };
+	*w = (struct vault_world){ .quota = quota, .tick_ms = w->tick_ms };
 	strcpy(w->dir, "/tmp/test-vault-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	w->loop = loop_new();
@@ -330,6 +353,7 @@ void vault_world_end(struct vault_world *w)
 		free(m->rows);
 		free(m->heard);
 		vault_world_objects_free(&m->objects);
+		vault_world_objects_free(&m->patches);
 		vault_world_objects_free(&m->got);
 		identity_free(m->self);
 	}
@@ -384,6 +408,13 @@ void vault_world_turn(struct vault_world *w)
 void vault_world_pass(struct vault_world *w, int64_t ms)
 {
 	LET_PASS(w->loop, ms, turn(w, true));
+}
+
+void vault_world_age(struct vault_world *w, int64_t s)
+{
+	w->aged_ms += s * 1000;
+	vault_world_pass(w, w->tick_ms > 0 ? 2 * w->tick_ms : 1200);
+	vault_world_calm(w);
 }
 
 void vault_world_calm(struct vault_world *w)

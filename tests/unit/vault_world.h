@@ -17,8 +17,8 @@
 
 enum { ANNA, BERT, RITA, FRED, SELF, VAULT_AGENTS }; /* owner, member, reader, a member who may be removed; the vault */
 
-/* How a member answers what it is asked for. */
-enum vault_lie { HONEST, LIE_BIT, LIE_SILENT, LIE_NONE, LIE_OTHER };
+/* How a member answers what it is asked for. LIE_OLD: it does not know patches; LIE_PATCH: it gives them unasked. */
+enum vault_lie { HONEST, LIE_BIT, LIE_SILENT, LIE_NONE, LIE_OTHER, LIE_OLD, LIE_PATCH };
 
 struct member_object {
 	uint8_t name[INDEX_VAULT_OBJECT];
@@ -39,14 +39,17 @@ struct vault_member {
 	struct member_row *rows;
 	size_t nrows;
 	struct member_object *objects;
+	struct member_object *patches; /* which it gives for these blocks, by the block's name */
 	enum vault_lie lie;
 	bool up;
-	bool deaf; /* it acknowledges nothing */
+	bool deaf;     /* it acknowledges nothing */
+	bool scanning; /* it has signed no head in this epoch */
 	/* What it has heard: */
 	uint64_t settled, hello_settled, heard_upto, vault_epoch;
 	uint64_t used, quota;
 	bool full;
 	int hellos, asked, misbehaved;
+	int asked_whole;      /* of asked: blocks, not as patches */
 	uint8_t (*heard)[32]; /* names of cores */
 	size_t nheard, envelopes;
 	struct member_object *got; /* objects that it asked for */
@@ -64,6 +67,8 @@ struct vault_world {
 	struct keys *keys[3]; /* of generations 1 and 2 */
 	struct vault *vault;
 	int64_t quota;
+	int64_t tick_ms; /* of the vault; set before it starts, stays; 0: its own */
+	int64_t aged_ms; /* that it has been running without turning */
 	struct vault_member m[VAULT_AGENTS];
 	struct vault_answer *answers; /* on their way to the vault */
 	int problems;
@@ -91,6 +96,8 @@ void vault_world_index_lost(struct vault_world *w);
 /* Runs SQL on the index while it is closed; the vault then begins again. */
 void vault_world_sql(struct vault_world *w, const char *sql);
 void vault_world_turn(struct vault_world *w);
+/* As if it had been running for that many seconds more; a second passes. */
+void vault_world_age(struct vault_world *w, int64_t s);
 /* Turns until its loop says that this time is over. */
 void vault_world_pass(struct vault_world *w, int64_t ms);
 /* Turns until nothing has been asked for or settled for a while. */
@@ -117,6 +124,16 @@ struct vault_file {
 size_t vault_world_write(struct vault_world *w, int who, const struct vault_file *f);
 /* Whether the vault has the core of this row and tells it to `to`. */
 bool vault_world_hears(struct vault_world *w, int to, int who, size_t row);
+/* The name of block `i` of a file of this size and seed, of generation 1. */
+void vault_world_block(struct vault_world *w, uint64_t seed, int i, size_t size, uint8_t name[INDEX_VAULT_OBJECT]);
+/* Seals a patch of the block on this base; its bytes are drawn. Fresh. */
+struct member_object *vault_world_patch_new(struct vault_world *w, const uint8_t block[INDEX_VAULT_OBJECT],
+                                            const uint8_t base[INDEX_VAULT_OBJECT]);
+/* From now on the member gives it in place of the block. */
+void vault_world_patch(struct vault_world *w, int who, const uint8_t block[INDEX_VAULT_OBJECT],
+                       const uint8_t base[INDEX_VAULT_OBJECT]);
+/* Asks the vault for the object of this name as one of this kind, or (bad) says that it did not open. */
+void vault_world_want(struct vault_world *w, int as, bool bad, uint8_t kind, const uint8_t name[INDEX_VAULT_OBJECT]);
 /* Asks the vault for every object that `who` has, as `as`; how many came as they are. */
 int vault_world_fetch(struct vault_world *w, int as, int who);
 /* Calls fn with the path of each file under .lanyard/vault. */

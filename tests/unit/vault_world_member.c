@@ -151,7 +151,7 @@ static size_t make_pages(struct vault_member *m, const struct keys *k, uint8_t (
 		struct object_input in = { .kind = OBJECT_PAGE, .content = content, .n = sizeof(content) };
 		struct object_ref ref;
 
-		seal_world_bytes(content, seed * 1000 + 500 + at);
+		seal_world_bytes(content, seed * 1000 + 500 + at + ((uint64_t)pages << 32));
 		qsort(refs + at, some, OBJECT_REF, ref_order);
 		in.refs = refs[at];
 		in.nrefs = (uint32_t)some;
@@ -231,6 +231,53 @@ bool vault_world_hears(struct vault_world *w, int to, int who, size_t row)
 	return false;
 }
 
+void vault_world_block(struct vault_world *w, uint64_t seed, int i, size_t size, uint8_t name[INDEX_VAULT_OBJECT])
+{
+	uint8_t *content = noise(size, seed * 100000 + (uint64_t)i + 1), sha[SHA256_SIZE], bare[32];
+
+	sha256(sha, content, size);
+	object_name(w->keys[1], OBJECT_BLOCK, sha, bare);
+	object_name_of(name, OBJECT_BLOCK, 1, bare);
+	free(content);
+}
+
+struct member_object *vault_world_patch_new(struct vault_world *w, const uint8_t block[INDEX_VAULT_OBJECT],
+                                            const uint8_t base[INDEX_VAULT_OBJECT])
+{
+	struct member_object *o = MEM_NEW(struct member_object);
+	uint8_t content[32];
+	struct object_input in = { .kind = OBJECT_PATCH,
+		                   .content = content,
+		                   .n = sizeof(content),
+		                   .name = block + 9,
+		                   .refs = base + 1,
+		                   .nrefs = 1 };
+
+	seal_world_bytes(content, get_u64(block + 9));
+	o->p = object_seal(w->keys[1], &in, &o->n);
+	assert_non_null(o->p);
+	memcpy(o->name, block, sizeof(o->name));
+	return o;
+}
+
+void vault_world_patch(struct vault_world *w, int who, const uint8_t block[INDEX_VAULT_OBJECT],
+                       const uint8_t base[INDEX_VAULT_OBJECT])
+{
+	struct member_object *o = vault_world_patch_new(w, block, base);
+
+	HASH_ADD(hh, w->m[who].patches, name, sizeof(o->name), o);
+}
+
+void vault_world_want(struct vault_world *w, int as, bool bad, uint8_t kind, const uint8_t name[INDEX_VAULT_OBJECT])
+{
+	struct vault_member *m = &w->m[as];
+	struct msg_object_want want = { .request = ++m->request, .kind = kind, .generation = get_u64(name + 1) };
+	struct msg_vault msg = { .what = bad ? MSG_VAULT_BAD : MSG_VAULT_WANT, .wants = &want, .nwants = 1 };
+
+	memcpy(want.name, name + 9, 32);
+	vault_in(w->vault, m->id, &msg);
+}
+
 int vault_world_fetch(struct vault_world *w, int as, int who)
 {
 	struct vault_member *m = &w->m[as];
@@ -239,15 +286,8 @@ int vault_world_fetch(struct vault_world *w, int as, int who)
 
 	vault_world_objects_free(&m->got);
 	m->none = 0;
-	HASH_ITER(hh, w->m[who].objects, o, next) {
-		struct msg_object_want want = { .request = ++m->request,
-			                        .kind = o->name[0],
-			                        .generation = get_u64(o->name + 1) };
-		struct msg_vault msg = { .what = MSG_VAULT_WANT, .wants = &want, .nwants = 1 };
-
-		memcpy(want.name, o->name + 9, 32);
-		vault_in(w->vault, m->id, &msg);
-	}
+	HASH_ITER(hh, w->m[who].objects, o, next)
+		vault_world_want(w, as, false, o->name[0], o->name);
 	vault_world_calm(w);
 	HASH_ITER(hh, w->m[who].objects, o, next) {
 		HASH_FIND(hh, m->got, o->name, sizeof(o->name), got);

@@ -15,6 +15,7 @@ from selenium.common.exceptions import NoSuchElementException, StaleElementRefer
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chromium.remote_connection import ChromiumRemoteConnection
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.file_detector import UselessFileDetector
 
 import agents
 from namespaces import FACTOR, LabError, until
@@ -23,6 +24,7 @@ PATIENCE = 60
 CLONE_NEWNET = 0x40000000
 PICTURES = os.environ.get("LANYARD_WEB_PICTURES", os.path.join(agents.BUILD, "web-pictures"))
 WEB = "127.0.0.1:4171"
+AXE = os.environ.get("LANYARD_AXE")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions",
          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--force-prefers-reduced-motion")
 
@@ -44,7 +46,8 @@ def setns(path):
 
 
 class Browser:
-    def __init__(self, host, width=1600, height=1000):
+    def __init__(self, host, width=1600, height=1000, at=None):
+        """at: an address to open; without it, a link of `lanyard web`."""
         self.host, self.driver = host, None
         self.home_net = os.open("/proc/self/ns/net", os.O_RDONLY)
         os.makedirs(host.path("browser"), exist_ok=True)
@@ -56,7 +59,10 @@ class Browser:
             until("chromedriver listens", self._listens, PATIENCE)
             self.driver = self._start(host)
             self.look(width, height)
-            self.enter()
+            if at is None:
+                self.enter()
+            else:
+                self.driver.get(at)
         except BaseException:
             self.close()
             raise
@@ -74,8 +80,10 @@ class Browser:
             options.add_argument(flag)
         options.add_argument("--user-data-dir=" + host.path("browser", "profile"))
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        options.set_capability("acceptInsecureCerts", True)  # the page's own, whose fingerprint a user compares
         door = ChromiumRemoteConnection("http://127.0.0.1:9515", vendor_prefix="goog", browser_name="chrome")
         driver = webdriver.Remote(door, options=options)
+        driver.file_detector = UselessFileDetector()  # files are on this machine already
         driver.set_script_timeout(PATIENCE * FACTOR)
         driver.set_page_load_timeout(PATIENCE * FACTOR)
         return driver
@@ -177,8 +185,18 @@ class Browser:
         tell("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         tell("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
+    def axe(self):
+        """What hinders people here, as axe-core finds it; nothing without axe-core."""
+        if not AXE:
+            return []
+        with open(AXE, encoding="utf-8") as f:
+            self.run(f.read())
+        return self.driver.execute_async_script(
+            "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']})"
+            ".then((r) => done(r.violations.map((v) => v.id + ': ' + v.nodes[0].html)))")
+
     def pictures(self, name):
-        """Keep the view as it is at 400 and 1,600 pixels, light and dark; nothing may be wider than the window."""
+        """Keep the view as it is at 400 and 1,600 pixels, light and dark. Nothing may be wider than the window, or hinder people."""
         os.makedirs(PICTURES, exist_ok=True)
         for width in (400, 1600):
             for scheme in ("light", "dark"):
@@ -186,6 +204,9 @@ class Browser:
                 wide = self.run(WIDE)
                 assert wide == [], "%s at %d pixels: wider than the window: %s" % (name, width, wide)
                 self.driver.save_screenshot(os.path.join(PICTURES, "%s-%d-%s.png" % (name, width, scheme)))
+                if (width == 400) == (scheme == "dark"):
+                    found = self.axe()
+                    assert found == [], "%s at %d pixels, %s: %s" % (name, width, scheme, found)
         self.look()
 
     def complaints(self):

@@ -1,8 +1,11 @@
 """The page in a real browser, with real agents: what a user does there happens, and what happens is shown."""
 import os
 import shlex
+import struct
+import zlib
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 import agents
 import browser
@@ -14,21 +17,25 @@ pytestmark = pytest.mark.seconds(300)
 XSS = "<img src=x onerror=document.title='broken'>"
 
 
-def alone(lab, *names):
-    """Hosts whose agents run and know each other's addresses; the first one has the page."""
+def alone(lab, *names, surname=""):
+    """Hosts whose agents run and know each other's addresses; the first one has the page. surname: is added to their names."""
     hosts = [lab.host(n) for n in names]
     for h in hosts:
+        if surname:
+            os.makedirs(h.home, 0o700)
+            with open(os.path.join(h.home, "lanyard.conf"), "w", encoding="utf-8") as f:
+                f.write("[agent]\nname = %s%s\n" % (h.name, surname))
         more = ("--web", browser.WEB) if h is hosts[0] else ()
         h.daemon.start(*agents.start_flags(h, hosts, "off"), *more)
     return hosts
 
 
-def together(lab, names="ab", files=None):
+def together(lab, names="ab", files=None, group="pics", surname=""):
     """The same in a group, with files."""
-    hosts = alone(lab, *names)
+    hosts = alone(lab, *names, surname=surname)
     first, *others = hosts
-    first.cli("create", "pics", "--share", first.share)
-    token = first.invite("pics") if others else None
+    first.cli("create", group, "--share", first.share)
+    token = first.invite(group) if others else None
     for h in others:
         h.cli("join", "--invite", token, "--share", h.share)
     for h in hosts:
@@ -41,6 +48,52 @@ def together(lab, names="ab", files=None):
 def goes_at_once(host, folder):
     """A folder leaves the share in one step: files that are removed one by one may be few enough at a time not to be held."""
     os.rename(host.file(folder), host.path("gone " + folder))
+
+
+def test_log_in_with_the_password(lab, browse):
+    a = lab.host("a")
+    with open(a.path("lanyard.conf"), "w", encoding="utf-8") as f:
+        f.write("[agent]\ndiscovery = off\nweb = 0.0.0.0:4171\nweb-remote = yes\n")
+    with open(a.path("password"), "w", encoding="utf-8") as f:
+        f.write("correct horse\n")
+    a.daemon.start("--config", a.path("lanyard.conf"))
+    a.cli("web", "--password-file", a.path("password"))
+    a.cli("create", "pics", "--share", a.share)
+    page = browse(a, at="https://127.0.0.1:4171/")
+    page.type("#password", "wrong horse")
+    page.click("button", "Log in")
+    page.see("#said", "this is not the password")
+    page.pictures("login")
+    page.type("#password", "correct horse")
+    page.click("button", "Log in")
+    page.see("h2", "pics")
+    assert page.complaints() == []
+    # It stays in until its session ends, and then comes in again by the same way.
+    page.driver.refresh()
+    page.see("h2", "pics")
+    a.cli("web", "--revoke")
+    page.click("a", "Log in with the password")
+    page.type("#password", "correct horse")
+    page.click("button", "Log in")
+    page.see("h2", "pics")
+    # Logged out by the keyboard: in each tab, and with nothing left in the browser that the agent would take.
+    cookie, = page.driver.get_cookies()
+    token = page.run("return localStorage.getItem('token')")
+    tab = page.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    page.driver.get("https://127.0.0.1:4171/")
+    page.see("h2", "pics")
+    out = page.see("#foot button", "Log out")
+    page.run("arguments[0].focus()", out)
+    out.send_keys(Keys.ENTER)
+    page.see("button", "Log in")
+    page.driver.switch_to.window(tab)
+    page.see("a", "Log in with the password")
+    assert page.driver.get_cookies() == [] and page.run("return localStorage.length") == 0
+    page.driver.add_cookie(cookie)
+    asked = "fetch('/v1/status', { headers: { 'X-Lanyard-Token': arguments[0] } }).then((r) => arguments[1](r.status))"
+    assert page.driver.execute_async_script(asked, token) == 401
+    assert page.complaints() == []
 
 
 def test_found_a_group_invite_and_see_a_file_arrive(lab, browse):
@@ -72,6 +125,14 @@ def test_found_a_group_invite_and_see_a_file_arrive(lab, browse):
     page.see(".group .why", "1 of 2 members in sync; b away since")
     page.see(".hero.away h1", "Not everything is everywhere")
     page.pictures("overview")
+    # One that is not a member any more is still called by its name.
+    a.cli("remove", "pics", "b")
+    page.go("members")
+    page.see("h2", "1 member of pics")
+    page.go("activity")
+    page.see(".log", "member removed")
+    assert "b" == page.run("return [...document.querySelectorAll('.log li')].find((l) => l.textContent.includes('member removed'))"
+                           ".querySelector('strong').textContent")
     assert page.complaints() == [] and page.driver.title != "broken"
 
 
@@ -86,22 +147,46 @@ def test_a_file_leads_to_the_page_and_goes(lab, browse, tmp_path):
     assert page.complaints() == []
 
 
-def test_a_transfer_is_shown_with_its_graph(lab, browse):
-    a, b = together(lab)
+# Which of the members' colors the map has: the number of points of each.
+COLORS = """const canvas = document.querySelector("canvas.map");
+if (!canvas) return [0];
+const style = getComputedStyle(canvas);
+const all = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+const count = (r, g, b) => { let n = 0; for (let i = 0; i < all.length; i += 4) n += all[i] === r && all[i + 1] === g && all[i + 2] === b; return n; };
+return arguments[0].map((name) => count(...style.getPropertyValue(name).trim().match(/[0-9a-f]{2}/gi).map((x) => parseInt(x, 16))));"""
+
+
+def test_a_transfer_is_shown_with_its_graph_and_pieces_of_several_members(lab, browse):
+    a, b, c = together(lab, "abc")
     page = browse(a)
-    b.limit("8mbit")
     page.go("transfers")
     page.see("h2", "Nothing is coming here")
+    a.cli("pause", "pics")
     trees.noise_file(b.file("film.mkv"), 24 << 20)
+    netlab.settle([b, c], timeout=60, peers=[1, 1])
+    for h in (b, c):
+        h.limit("2mbit")
+    a.cli("resume", "pics")
     page.see(".transfer", "film.mkv")
     page.click(".transfer button", "Pieces")
-    page.see(".transfer canvas.map, .transfer .muted")
+    page.see(".legend li", "b: has 100 %")
+    page.see(".legend li", "c: has 100 %")
+    # Blocks are on their way from both at a time, each in its member's color; the member's place in the legend has the same.
+    netlab.until(lambda: "the map has the colors of b and c: %s" % page.text(), lambda: all(page.run(COLORS, ["--p0", "--p1"])), 60)
+    assert page.driver.find_elements("css selector", ".legend .swatch.p0, .legend .swatch.p1")
+    map_said = page.see("canvas.map").get_attribute("aria-label")
+    assert "from 2 members" in map_said
+    netlab.until("the map moves", lambda: page.see("canvas.map").get_attribute("aria-label") != map_said, 60)
     # Something was drawn that is not the ground: the line of what comes rises above zero.
     netlab.until("the graph shows a rate", lambda: page.run(
         "const c = document.querySelector('canvas.graph'); return /receiving [1-9]/.test(c.getAttribute('aria-label'))"), 60)
     page.pictures("transfers")
-    b.limit("1gbit")
-    netlab.settle([a, b], timeout=60)
+    page.go("")
+    page.see(".group .facts", "receiving")
+    page.go("transfers")
+    for h in (b, c):
+        h.limit("1gbit")
+    netlab.settle([a, b, c], timeout=60)
     page.see("h2", "Nothing is coming here")
     page.see("section", "Came lately")
     assert page.complaints() == []
@@ -129,21 +214,43 @@ def test_accept_a_request(lab, browse):
     assert page.complaints() == []
 
 
-def test_settle_a_conflict(lab, browse):
-    a, b = together(lab, files={"list.txt": b"milk\nbread\n"})
+def png(width, height, color):
+    """A picture of one color."""
+    rows = (b"\0" + bytes(color) * width) * height
+    parts = ((b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts)
+
+
+def test_settle_conflicts(lab, browse):
+    """Of a text and of a picture. The agent, the group, the picture, and so its conflict copy, have a name that is markup."""
+    photo, mine, theirs = XSS + ".png", png(300, 200, (200, 60, 40)), png(240, 320, (40, 90, 200))
+    a, b = together(lab, files={"list.txt": b"milk\nbread\n", photo: png(1, 1, (0, 0, 0))}, group=XSS, surname=XSS)
     page = browse(a)
-    netlab.apart(a, b, lambda: trees.write(a.share, {"list.txt": b"milk\nbread\ntea\n"}),
-                 lambda: trees.write(b.share, {"list.txt": b"oat milk\nbread\n"}))
+    netlab.apart(a, b, lambda: trees.write(a.share, {"list.txt": b"milk\nbread\ntea\n", photo: mine}),
+                 lambda: trees.write(b.share, {"list.txt": b"oat milk\nbread\n", photo: theirs}))
     page.go("attention")
-    page.click(".item a", "Compare")
+    page.see(".item", photo)
+    page.click(".item a[href*='/list.conflict']", "Compare")
     page.see(".diff .del, .diff .ins", "tea")
     page.see(".diff .del, .diff .ins", "oat milk")
     page.pictures("conflict")
     page.click(".card button", "Keep mine")
+    page.gone(".item", "list.txt")
+    page.click(".item a", "Compare")
+    netlab.until("both pictures are shown", lambda: sorted(page.run(
+        "return [...document.querySelectorAll('.sides img')].map((i) => i.naturalWidth)")) == [240, 300], browser.PATIENCE)
+    page.see(".pair dd", "b" + XSS)
+    page.pictures("conflict-pictures")
+    page.click(".card button", "Keep theirs")
     page.see(".calm", "Nothing waits for you")
     tree = netlab.settle([a, b])
-    assert set(tree) == {b"list.txt"} and b.read("list.txt") == b"milk\nbread\ntea\n"
-    assert page.complaints() == []
+    assert set(tree) == {b"list.txt", photo.encode()}
+    assert b.read("list.txt") == b"milk\nbread\ntea\n" and a.read(photo) == theirs
+    for view in ("", "transfers", "files", "members", "activity", "agent"):
+        page.go(view)
+        page.see("h1, h2")
+    assert page.complaints() == [] and page.driver.title != "broken"
 
 
 def test_release_held_deletions_and_restore_a_version(lab, browse):
@@ -191,7 +298,7 @@ def test_the_copied_commands_put_back_what_disappeared(lab, browse):
     assert page.complaints() == []
 
 
-def test_settings_are_shown_with_where_they_are_set(lab, browse):
+def test_settings_are_shown_and_the_doctor_looks(lab, browse):
     a = lab.host("a")
     os.makedirs(a.home, 0o700)
     conf = os.path.join(a.home, "lanyard.conf")
@@ -204,8 +311,57 @@ def test_settings_are_shown_with_where_they_are_set(lab, browse):
     rows = [" ".join(r.text.split()) for r in page.driver.find_elements("css selector", ".settings tbody tr")]
     assert "memory 64M %s:2" % conf in rows and "web %s the command line" % browser.WEB in rows
     assert any(r.startswith("upload-limit default accepts off, or bytes per second") for r in rows)
+    os.chmod(a.home, 0o755)
+    page.click("button", "Examine this machine")
+    page.see(".findings li .pill.bad", "wrong")
+    assert page.see(".findings li code").text == "chmod 700 " + a.home
     page.pictures("settings")
     assert page.complaints() == []
+
+
+DROP = """const data = new DataTransfer();
+for (const [name, text] of arguments[1]) data.items.add(new File([text], name, { lastModified: 1500000000000 }));
+for (const type of ["dragover", "drop"])
+    document.querySelector(arguments[0]).dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));"""
+
+
+def test_upload_by_a_button_and_by_dropping(lab, browse, tmp_path):
+    a, b = together(lab, files={"trip/list.txt": b"old"})
+    page = browse(a)
+    page.go("files")
+    page.click(".files tbody th a", "trip")
+    page.see(".files tbody th", "list.txt")
+    card, button = "section[aria-label='Files of pics']", "Upload files …"
+    # The button, by the keyboard.
+    film = tmp_path / "film \\ <b>.mkv"
+    film.write_bytes(os.urandom(3 << 20))
+    assert page.run("document.querySelector(arguments[0]).focus(); return document.activeElement.textContent", card + " .actions button") == button
+    page.driver.find_element("css selector", "#upload-files").send_keys(str(film))
+    page.see(".message", "Uploaded 1 file")
+    page.see(".files tbody th", film.name)
+    netlab.settle([a, b], timeout=60)
+    assert b.read("trip/" + film.name) == film.read_bytes()
+    # Dropped: one that is new, and one whose name is taken.
+    page.run(DROP, card, [["list.txt", "new"], [XSS + ".txt", "1"]])
+    page.see("dialog h2", "list.txt is there already")
+    page.pictures("upload")
+    page.click("dialog button", "Keep both")
+    page.see(".message", "Uploaded 2 files")
+    page.see(".files tbody th", "list (2).txt")
+    page.see(".files tbody th", XSS)
+    assert int(os.stat(a.file("trip/list (2).txt")).st_mtime) == 1500000000
+    page.run(DROP, card, [["list.txt", "newer"]])
+    page.click("dialog button", "Replace")
+    netlab.until("it is replaced", lambda: a.read("trip/list.txt") == b"newer", 30)
+    netlab.settle([a, b], timeout=60)
+    assert (b.read("trip/list.txt"), b.read("trip/list (2).txt")) == (b"newer", b"new")
+    # Where it may not write, nothing can be dropped, and the page says why.
+    with open(a.file(".lanyardignore"), "w") as f:
+        f.write("*.tmp\n")
+    netlab.until("the rules are known", lambda: a.lanyard("files", "pics").code == 0, 30)
+    page.run(DROP, card, [["x.part", "1"], ["", "1"]])
+    page.see(".message.error", "path")
+    assert page.complaints() == [] and page.driver.title != "broken"
 
 
 def test_the_picture_in_the_readme(lab, browse):
@@ -230,19 +386,19 @@ def test_the_picture_in_the_readme(lab, browse):
     assert page.complaints() == []
 
 
-@pytest.mark.skipif(not os.environ.get("LANYARD_AXE"), reason="LANYARD_AXE names no axe.min.js (npm pack axe-core)")
+@pytest.mark.skipif(not browser.AXE, reason="LANYARD_AXE names no axe.min.js (npm pack axe-core)")
 def test_axe_finds_nothing_wrong(lab, browse):
+    """In each view; what the other tests keep pictures of, dialogs among it, is checked there."""
     a, b = together(lab, files={"doc.txt": b"x", "dir/doc": b"y"})
     page = browse(a)
-    with open(os.environ["LANYARD_AXE"]) as f:
-        axe = f.read()
     for view in ("", "transfers", "attention", "files", "members", "join", "activity", "agent"):
         page.go(view)
         for scheme in ("light", "dark"):
             page.look(1600 if scheme == "light" else 400, 1000, scheme)
-            page.run(axe)
-            found = page.driver.execute_async_script(
-                "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']})"
-                ".then((r) => done(r.violations.map((v) => v.id + ': ' + v.nodes[0].html)))")
+            found = page.axe()
             assert found == [], (view, scheme, found)
         page.look()
+    page.driver.delete_all_cookies()
+    page.driver.refresh()
+    page.see("p", "lanyard web")
+    assert page.axe() == []

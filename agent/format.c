@@ -1,5 +1,5 @@
 /* See format.h. */
-#include "agent/cli/format.h"
+#include "agent/format.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -53,6 +53,23 @@ const char *format_time(char out[FORMAT_MAX], int64_t unix_s)
 	if (localtime_r(&t, &tm) == NULL || strftime(out, FORMAT_MAX, "%Y-%m-%d %H:%M:%S", &tm) == 0)
 		(void)snprintf(out, FORMAT_MAX, "?");
 	return out;
+}
+
+const char *format_since(char out[FORMAT_MAX], int64_t unix_s, int64_t now_s)
+{
+	time_t then = (time_t)unix_s, now = (time_t)now_s;
+	struct tm a, b;
+	size_t n;
+
+	if (localtime_r(&then, &a) == NULL || localtime_r(&now, &b) == NULL)
+		return "?";
+	if (a.tm_year == b.tm_year && a.tm_yday == b.tm_yday)
+		n = strftime(out, FORMAT_MAX, "%H:%M", &a);
+	else if (unix_s <= now_s && now_s - unix_s < 6 * 86400)
+		n = strftime(out, FORMAT_MAX, "%A", &a);
+	else
+		n = strftime(out, FORMAT_MAX, "%Y-%m-%d", &a);
+	return n > 0 ? out : "?";
 }
 
 const char *format_count(char out[FORMAT_MAX], int64_t n, const char *one, const char *many)
@@ -132,10 +149,22 @@ void format_table_row(struct table *t, char *const *cells)
 	t->cells += t->columns;
 }
 
+/* Before the rows. */
+static void add_head(struct table *t)
+{
+	t->cell = mem_realloc(t->cell, t->cells + t->columns, sizeof(*t->cell));
+	memmove(t->cell + t->columns, t->cell, t->cells * sizeof(*t->cell));
+	for (size_t i = 0; i < t->columns; i++)
+		t->cell[i] = mem_strdup(t->head[i]);
+	t->cells += t->columns;
+}
+
 void format_table_print(struct table *t)
 {
 	size_t *width = mem_calloc(t->columns, sizeof(*width));
 
+	if (t->head != NULL && t->cells > 0)
+		add_head(t);
 	for (size_t i = 0; i < t->cells; i++) {
 		size_t w = format_width(t->cell[i]);
 

@@ -1,6 +1,6 @@
 /* Numbers and columns for display. Pure, except that format_table_print() prints. */
-#ifndef LANYARD_AGENT_CLI_FORMAT_H
-#define LANYARD_AGENT_CLI_FORMAT_H
+#ifndef LANYARD_AGENT_FORMAT_H
+#define LANYARD_AGENT_FORMAT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -26,9 +26,12 @@ char *format_cut(const char *text, size_t width);
 struct table {
 	size_t columns;
 	size_t cells;
-	char **cell; /* owned, each owned */
+	char **cell;             /* owned, each owned */
+	const char *const *head; /* of each column, above the rows; NULL: none; lent */
 };
 #define TABLE_INIT(n) ((struct table){ .columns = (n) })
+/* "14:05" of today, "Tuesday" of the last six days, otherwise the date. */
+const char *format_since(char out[FORMAT_MAX], int64_t unix_s, int64_t now_s);
 /* Adds a row of `columns` cells, which are taken over (fresh texts). */
 void format_table_row(struct table *t, char *const *cells);
 /* Prints it on stdout and empties it. */

@@ -1,5 +1,5 @@
-/* See doctor.h: the list of findings. */
-#include "agent/cli/doctor.h"
+/* See doctor_internal.h: the list of findings, and reading the status. */
+#include "agent/doctor/doctor_internal.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* See doctor.h: checks of the network: interfaces, the agent's port, a firewall in front of it. */
-#include "agent/cli/doctor.h"
+/* See doctor_internal.h: checks of the network: interfaces, the agent's port, a firewall in front of it. */
+#include "agent/doctor/doctor_internal.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,7 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/cli/cli.h"
 #include "base/mem.h"
 
 enum {
@@ -164,7 +163,7 @@ static void check_firewall(struct doctor *d, int64_t port)
 
 void doctor_check_port(struct doctor *d)
 {
-	int64_t port = d->status != NULL ? cli_number(d->status, "port") : 0;
+	int64_t port = d->status != NULL ? document_number(d->status, "port") : 0;
 	int v4;
 	int v6;
 

@@ -1,9 +1,12 @@
-/* The doctor's checks. They add findings to a list, which cmd_doctor.c prints at the end. */
-#ifndef LANYARD_AGENT_CLI_DOCTOR_H
-#define LANYARD_AGENT_CLI_DOCTOR_H
+/* The doctor's checks, shared by the doctor*.c files. They add findings to a list. */
+#ifndef LANYARD_AGENT_DOCTOR_INTERNAL_H
+#define LANYARD_AGENT_DOCTOR_INTERNAL_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "agent/document.h"
 
 struct doctor {
 	json_t *findings;     /* array of {"check", "state", "text", "cure"} */

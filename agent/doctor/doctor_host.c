@@ -1,5 +1,5 @@
-/* See doctor.h: checks of this host, apart from its network: home, settings, inotify, clock, disk, shares. */
-#include "agent/cli/doctor.h"
+/* See doctor_internal.h: checks of this host, apart from its network: home, settings, inotify, clock, disk, shares. */
+#include "agent/doctor/doctor_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,8 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/cli/cli.h"
-#include "agent/cli/format.h"
+#include "agent/format.h"
 #include "agent/config/config.h"
 #include "agent/escape.h"
 #include "base/mem.h"
@@ -150,7 +149,7 @@ void doctor_check_inotify(struct doctor *d)
 	size_t i;
 
 	json_array_foreach(json_object_get(d->status, "groups"), i, group)
-		needed += cli_number(group, "dirs") + 1;
+		needed += document_number(group, "dirs") + 1;
 	if (here >= 0 && here < watches) {
 		watches = here;
 		sysctl = "user.max_inotify_watches";

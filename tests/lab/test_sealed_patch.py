@@ -1,0 +1,42 @@
+"""A large file that is changed in place moves little, also where two members meet only through a vault."""
+import random
+
+from netlab import trees
+from test_sealed_vault import third, three
+from trees import noise
+
+SIZE, PAGE, EDITS = 32 << 20, 4096, 600
+
+
+def edit(host, name, seed):
+    """Some pages, all over the file."""
+    pages = random.Random(seed)
+    with open(host.file(name), "r+b") as f:
+        for page in pages.sample(range(SIZE // PAGE), EDITS):
+            f.seek(page * PAGE + pages.randrange(PAGE - 16))
+            f.write(pages.randbytes(16))
+
+
+def test_a_large_file_changed_in_place_moves_little_through_a_vault(lab):
+    a, b, v = three(lab)
+    c = third(lab, a, v)
+    c.daemon.stop()
+    trees.write(a.share, {"disk": noise(SIZE, 3)})
+    a.wait_sync(90, peers=2)
+    v.wait_sync(90)
+    b.daemon.stop()
+    # Two edits in a row: what is told of the second one is a patch of the same blocks.
+    for seed in (1, 2):
+        before = a.counters()["bytes_sent"]
+        edit(a, "disk", seed)
+        a.wait_sync(90, peers=1)
+        v.wait_sync(90)
+        assert 0 < a.counters()["bytes_sent"] - before < SIZE // 3, seed
+    a.daemon.stop()
+    # Who has the version before gets the patches; who has nothing, what they are of as well.
+    for host, most in ((b, SIZE // 2), (c, 2 * SIZE)):
+        host.daemon.start()
+        host.wait_sync(90, peers=1)
+        assert trees.picture(host.share) == trees.picture(a.share)
+        assert host.counters()["bytes_received"] < most, host.name
+        host.daemon.stop()
