@@ -22,7 +22,7 @@ static bool begins_id(const char *text, const char *plain, bool *whole)
 		n++;
 	}
 	*whole = plain[n] == '\0';
-	return n > 0;
+	return n >= AGENT_MATCH_ID_MIN;
 }
 
 static void take_match(struct agent_match *m, const struct agent_id *id, bool whole)
@@ -63,7 +63,8 @@ int agent_match_end(const struct agent_match *m, const char *among, char **why)
 	if (m->n == 1)
 		return 0;
 	if (m->n == 0) {
-		*why = mem_printf("%s: no %s has that name or an ID that begins so", m->text, among);
+		*why = mem_printf("%s: no %s has that name or an ID that begins so (%d characters at least)", m->text, among,
+		                  AGENT_MATCH_ID_MIN);
 		return -1;
 	}
 	agent_id_text(one, &m->id);

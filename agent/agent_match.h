@@ -1,11 +1,15 @@
 /* The agent that a user means by AGENT: a name that one agent alone has, or a start of an agent ID with which one alone
  * begins. The whole ID always means that agent. A word that is the name of one agent and begins the ID of another
- * means neither, so that no agent can choose a name under which it is taken for another. The loop's thread. */
+ * means neither, so that no agent can choose a name under which it is taken for another. A start is at least as long as
+ * lists show it: one in 32 agents has an ID that begins as a given letter, so a mistyped name, or that of an agent that
+ * has left, would mean a stranger. The loop's thread. */
 #ifndef LANYARD_AGENT_AGENT_MATCH_H
 #define LANYARD_AGENT_AGENT_MATCH_H
 
 #include "sync/group/id.h"
 #include "sync/group/roster.h"
+
+enum { AGENT_MATCH_ID_MIN = 7 }; /* characters, without dashes: the first group of an ID */
 
 /* Zeroed except for `text`; then every agent that may be meant is offered once. */
 struct agent_match {

@@ -40,9 +40,9 @@ static int find_request(struct engine *e, const char *text, struct agent_decided
 	if (match.n == 0 && agent_id_parse(&about->id, text) == 0)
 		return 0;
 	if (match.n == 0) {
-		*why = mem_printf("%s: nobody who asks to join has that code or name, or an ID that begins so "
-		                  "(lanyard requests)",
-		                  text);
+		*why = mem_printf("%s: nobody who asks to join has that code or name, or an ID that begins so: "
+		                  "%d characters at least (lanyard requests)",
+		                  text, AGENT_MATCH_ID_MIN);
 		return -1;
 	}
 	if (agent_match_end(&match, "agent that asks to join", why) < 0)

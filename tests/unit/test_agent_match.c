@@ -9,10 +9,10 @@
 #include "agent/agent_match.h"
 
 static const char *const names[] = { "alpha", "beta", "beta", "aaaaaaaa" };
-/* They begin aaaaaaaaaa, aaaaaai, b and c; the last one is named as the first one's ID begins. */
+/* They begin aaaaaaaaaa, aaaaaaaeaa, b and c; the last one is named as the first one's ID begins. */
 static const struct agent_id ids[] = {
 	{ { 0, 0, 0, 0, 0, 0, 1 } },
-	{ { 0, 0, 0, 0x01, 0 } },
+	{ { 0, 0, 0, 0, 0x04 } },
 	{ { 0x08 } },
 	{ { 0x10 } },
 };
@@ -49,13 +49,22 @@ static void a_name_that_one_has_means_it(void **state)
 static void a_start_that_one_has_means_it(void **state)
 {
 	(void)state;
-	assert_int_equal(meant("b", 4), 2);
-	assert_int_equal(meant("C", 4), 3);
-	assert_int_equal(meant("a", 4), -2);
-	assert_int_equal(meant("aaaaaa", 4), -2);
-	assert_int_equal(meant("aaaaac", 3), -1);
+	assert_int_equal(meant("baaaaaa", 4), 2);
+	assert_int_equal(meant("CAAAAAA-A", 4), 3);
+	assert_int_equal(meant("aaaaaaa", 4), -2);
+	assert_int_equal(meant("aaaaaaae", 4), 1);
+	assert_int_equal(meant("aaaaaac", 3), -1);
 	assert_int_equal(meant("", 4), -1);
 	assert_int_equal(meant("-", 4), -1);
+}
+
+/* "b" is soon somebody's ID, whoever was called so. */
+static void a_letter_means_nobody_by_chance(void **state)
+{
+	(void)state;
+	assert_int_equal(meant("b", 4), -1);
+	assert_int_equal(meant("baaaaa", 4), -1);
+	assert_int_equal(meant("b-a-a-a-a-a", 4), -1);
 }
 
 static void the_whole_id_means_it_in_both_forms(void **state)
@@ -92,6 +101,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_that_one_has_means_it),
 		cmocka_unit_test(a_start_that_one_has_means_it),
+		cmocka_unit_test(a_letter_means_nobody_by_chance),
 		cmocka_unit_test(the_whole_id_means_it_in_both_forms),
 		cmocka_unit_test(nobody_hides_behind_a_name_that_begins_anothers_id),
 	};
