@@ -63,8 +63,8 @@ int agent_match_end(const struct agent_match *m, const char *among, char **why)
 	if (m->n == 1)
 		return 0;
 	if (m->n == 0) {
-		*why = mem_printf("%s: no %s has that name or an ID that begins so (%d characters at least)", m->text, among,
-		                  AGENT_MATCH_ID_MIN);
+		*why = mem_printf("%s: no %s has that name or an ID that begins so (%d characters at least)", m->text,
+		                  among, AGENT_MATCH_ID_MIN);
 		return -1;
 	}
 	agent_id_text(one, &m->id);
