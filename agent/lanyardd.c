@@ -332,7 +332,7 @@ static int start_control(struct program *p)
 	if (!p->runtime.named)
 		return 0;
 	/* For the users whose files these are: read-only. */
-	p->readers = open_socket(p, "status.sock", 0660, 0, api_handle_reader);
+	p->readers = open_socket(p, "status.sock", 0660, 0, api_handle_user);
 	return p->readers == NULL ? EXIT_REFUSED : 0;
 }
 

@@ -108,9 +108,9 @@ void api_handle(void *arg, struct control_call *call)
 	api_dispatch(arg, call, API_SOCKET, "");
 }
 
-void api_handle_reader(void *arg, struct control_call *call)
+void api_handle_user(void *arg, struct control_call *call)
 {
-	api_dispatch(arg, call, API_READER, "only root and the agent's own user may do this: use sudo");
+	api_dispatch(arg, call, API_USER, "only root and the agent's own user may do this: use sudo");
 }
 
 void api_handle_web(void *arg, struct control_call *call)

@@ -19,8 +19,9 @@ struct api *api_new(struct loop *loop, struct agent *agent, struct events *event
 void api_free(struct api *api);
 /* For control_new(); arg is the api. */
 void api_handle(void *arg, struct control_call *call);
-/* The same for readers: they get the routes with API_READER, and 403 for all others. */
-void api_handle_reader(void *arg, struct control_call *call);
+/* The same for those whose files these are: they get the routes with API_USER and API_READER, and 403 for all others.
+ */
+void api_handle_user(void *arg, struct control_call *call);
 /* The same for a session of the page, and a program's token for all: all routes but those with API_SOCKET. */
 void api_handle_web(void *arg, struct control_call *call);
 /* The same for a program's token to read: those with API_READER. */

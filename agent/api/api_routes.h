@@ -9,17 +9,17 @@
 /* Answers the call, now or later. The loop's thread. */
 typedef void api_fn(struct api *api, struct control_call *call);
 
-/* SOCKET: whoever may open the home's control socket. OWNER: and whoever has a session of the page. READER: and whoever
- * may open the status socket. */
-enum api_rights { API_SOCKET, API_OWNER, API_READER };
+/* SOCKET: whoever may open the home's control socket. OWNER: and whoever has a session of the page. USER: and whoever
+ * may open the status socket: those whose files these are. READER: and programs with a token to read. */
+enum api_rights { API_SOCKET, API_OWNER, API_USER, API_READER };
 
 /* ROW(method, path, handler, rights, summary). `*` in a path stands for a group: its name, or the start of its ID in
  * hex; a handler finds it with api_engine(). */
 #define API_ROUTES(ROW)                                                                                      \
 	ROW(GET, "/v1/status", api_status, READER, "the state of the agent and of every group")              \
 	ROW(GET, "/v1/peers", api_peers, READER, "who is connected")                                         \
-	ROW(GET, "/v1/downloads", api_downloads, OWNER, "what is being downloaded, and what has just been")  \
-	ROW(GET, "/v1/events", api_events, OWNER, "what happened, and what happens, as lines")               \
+	ROW(GET, "/v1/downloads", api_downloads, USER, "what is being downloaded, and what has just been")   \
+	ROW(GET, "/v1/events", api_events, USER, "what happened, and what happens, as lines")                \
 	ROW(GET, "/v1/settings", api_settings, OWNER, "what is set, and where")                              \
 	ROW(GET, "/v1/doctor", api_doctor, OWNER, "what is wrong on this machine, and what to do")           \
 	ROW(GET, "/v1/openapi.json", api_openapi, READER, "this API for programs")                           \
@@ -45,8 +45,8 @@ enum api_rights { API_SOCKET, API_OWNER, API_READER };
 	ROW(POST, "/v1/resume", api_resume, OWNER, "share again, in all groups")                             \
 	ROW(GET, "/v1/conflicts", api_conflicts, OWNER, "the conflict copies of all groups")                 \
 	ROW(GET, "/v1/debug/dump", api_debug_dump, SOCKET, "the state of the agent for a bug report")        \
-	ROW(GET, "/v1/groups/*/members", api_members, OWNER, "who belongs to the group")                     \
-	ROW(GET, "/v1/groups/*/files", api_files, OWNER, "the group's files, and who has them")              \
+	ROW(GET, "/v1/groups/*/members", api_members, USER, "who belongs to the group")                      \
+	ROW(GET, "/v1/groups/*/files", api_files, USER, "the group's files, and who has them")               \
 	ROW(GET, "/v1/groups/*/content", api_content, OWNER, "a file of the group, wherever it is")          \
 	ROW(GET, "/v1/groups/*/upload", api_upload_check, OWNER, "whether an upload could come")             \
 	ROW(POST, "/v1/groups/*/upload", api_upload, OWNER, "put a file into the share")                     \

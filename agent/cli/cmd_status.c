@@ -108,7 +108,7 @@ static void status_add_scan(struct lines *l, const json_t *scan)
 		                        (long long)document_number(scan, "hashing")));
 }
 
-/* "2 of 4 members are here; host-3 away since Tuesday". Only where somebody is missing, and where it can be asked. */
+/* "2 of 4 members are here; host-3 away since Tuesday". Only where somebody is missing. */
 static void status_add_away(struct cli *cli, struct lines *l, const json_t *g)
 {
 	const char *id = json_string_value(json_object_get(g, "id"));
@@ -116,7 +116,7 @@ static void status_add_away(struct cli *cli, struct lines *l, const json_t *g)
 	char *text = mem_strdup("");
 	size_t i, n, away = 0;
 
-	if (cli->others || id == NULL || json_is_null(json_object_get(g, "role")) ||
+	if (id == NULL || json_is_null(json_object_get(g, "role")) ||
 	    http_group_get(cli, id, "/members", &document) != CLI_DONE) {
 		free(text);
 		return;

@@ -99,8 +99,8 @@ static int no_agent(const struct cli *cli, const char *reason)
 
 	if (means_systems(cli))
 		cli_error("you run no agent of your own, and may not ask the system's agent this: use "
-		          "`sudo lanyard`, or, for `status`, join its group (sudo adduser \"$USER\" "
-		          "lanyard, then log in again)");
+		          "`sudo lanyard`, or, to look (status, files, downloads, events), join its group (sudo "
+		          "adduser \"$USER\" lanyard, then log in again)");
 	else if (owner != NULL)
 		cli_error("the agent at %s belongs to %s, and answers nobody else: ask it as that user (sudo -u)",
 		          cli->home, owner);

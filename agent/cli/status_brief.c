@@ -28,8 +28,7 @@ static char *members_text(struct cli *cli, const char *id)
 	size_t nhere = 0, naway = 0, i;
 	json_t *document = NULL, *m;
 
-	if (!cli->others)
-		(void)http_group_get(cli, id, "/members", &document);
+	(void)http_group_get(cli, id, "/members", &document);
 	json_array_foreach(json_object_get(document, "members"), i, m) {
 		bool is_here = document_flag(m, "here");
 		char **list = is_here ? &here : &away, *name, *longer;

@@ -33,8 +33,8 @@ static void check_systems(struct doctor *d)
 			d, "agent", DOCTOR_NOTE,
 			mem_strdup("you run no agent of your own, and the system's agent does not answer you"),
 			mem_strdup(
-				"sudo lanyard doctor; for `lanyard status` without sudo join its group: sudo adduser "
-				"\"$USER\" lanyard, then log in again"));
+				"sudo lanyard doctor; to look without sudo (status, files, downloads, events) join its "
+				"group: sudo adduser \"$USER\" lanyard, then log in again"));
 }
 
 static void check_agent(struct doctor *d)

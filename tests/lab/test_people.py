@@ -138,7 +138,15 @@ def test_people_may_look_and_are_told_what_needs_sudo(office):
     got = o.say(BOB, "--json", "status", groups=(AGENT,))
     assert got.returncode == 0, got.stderr
     assert json.loads(got.stdout)["groups"][0]["group"] == GROUP
-    for words in (("pause",), ("leave", GROUP), ("files", GROUP), ("invite", GROUP), ("events",)):
+    o.person(ALICE, "022", "echo hello >note.txt")
+    o.settle()
+    for words, says in ((("files", GROUP), "note.txt"), (("downloads",), ""), (("events",), "file-changed"), (("members", GROUP), "owner"),
+                        (("status", "--brief"), ", with b"), (("peers",), "b")):
+        got = o.say(BOB, *words, groups=(AGENT,))
+        assert got.returncode == 0 and says in got.stdout.decode(), (words, got)
+    o.b.daemon.stop()
+    until("those who look see who is away", lambda: b"1 of 2 members are here; b away" in o.say(BOB, "status", groups=(AGENT,)).stdout)
+    for words in (("pause",), ("leave", GROUP), ("invite", GROUP), ("conflicts",), ("get", GROUP, "note.txt", "--to", "/tmp/x")):
         got = o.say(BOB, *words, groups=(AGENT,))
         assert got.returncode == 1 and b"sudo" in got.stderr, (words, got)
     got = o.say(CAROL, "status")
