@@ -21,11 +21,11 @@ static void emit_peer(struct agent *a, const char *kind, const struct agent_id *
                       const char *group, const char *reason)
 {
 	struct event event = { .kind = kind, .group = group, .reason = reason };
-	char text[ID_TEXT_MAX];
+	char text[ID_TEXT_MAX], former[MEMBER_NAME_MAX + 1];
 
 	agent_id_text(text, peer);
 	event.peer = text;
-	engine_members_describe(e, peer, &event);
+	engine_members_describe(e, peer, former, &event);
 	events_emit(a->events, &event);
 }
 

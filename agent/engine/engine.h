@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/workers.h"
-#include "sync/group/id.h"
+#include "sync/group/roster.h"
 
 struct engine;
 struct event;
@@ -17,7 +17,6 @@ struct index;
 struct peer_group;
 struct record;
 struct requests;
-struct roster;
 struct share;
 
 const char *engine_name(const struct engine *e); /* the group's */
@@ -26,9 +25,10 @@ const char *engine_share_path(const struct engine *e);
 struct roster *engine_roster(struct engine *e);
 /* How a member is called where people read it: its name, and the beginning of its ID. Fresh, safe for logs. */
 char *engine_members_called(const struct engine *e, const struct agent_id *id);
-/* The same for an event about this agent: its name if it is a member, and how much of its ID is shown. What they point
- * to is the roster's. */
-void engine_members_describe(const struct engine *e, const struct agent_id *id, struct event *event);
+/* The same for an event about this agent: its name if it is or was a member, and how much of its ID is shown. What they
+ * point to is the roster's, or in `former`, which the caller lends. */
+void engine_members_describe(const struct engine *e, const struct agent_id *id, char former[MEMBER_NAME_MAX + 1],
+                             struct event *event);
 struct index *engine_index(struct engine *e); /* NULL while joining or in error */
 struct fetch *engine_fetch(struct engine *e); /* NULL without a share */
 struct peer_group *engine_peers(struct engine *e);

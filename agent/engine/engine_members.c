@@ -65,9 +65,12 @@ static char *called(const struct roster *r, const char *name, const struct agent
 
 static char *called_in(const struct roster *r, const struct agent_id *id)
 {
+	char former[MEMBER_NAME_MAX + 1];
 	struct roster_member m;
 
-	return called(r, member_of(r, id, &m) ? m.name : NULL, id);
+	if (member_of(r, id, &m))
+		return called(r, m.name, id);
+	return called(r, r != NULL && roster_former_name(r, id, former) ? former : NULL, id);
 }
 
 /* What happened to an agent, and to ourselves also what to do. */
@@ -120,12 +123,15 @@ char *engine_members_why_outside(const struct engine *e)
 
 /* --- changes --- */
 
-void engine_members_describe(const struct engine *e, const struct agent_id *id, struct event *event)
+void engine_members_describe(const struct engine *e, const struct agent_id *id, char former[MEMBER_NAME_MAX + 1],
+                             struct event *event)
 {
 	struct roster_member m;
 
 	if (member_of(e->roster, id, &m))
 		event->name = m.name;
+	else if (event->name == NULL && e->roster != NULL && roster_former_name(e->roster, id, former))
+		event->name = former;
 	if (event->name != NULL && event->name[0] == '\0')
 		event->name = NULL;
 	event->id_shown = id_shown(e->roster, id);
@@ -134,13 +140,13 @@ void engine_members_describe(const struct engine *e, const struct agent_id *id, 
 /* Takes reason over. */
 static void emit_about(struct engine *e, const struct agent_id *id, struct event event, char *reason)
 {
-	char text[ID_TEXT_MAX];
+	char text[ID_TEXT_MAX], former[MEMBER_NAME_MAX + 1];
 
 	agent_id_text(text, id);
 	event.group = engine_name(e);
 	event.peer = text;
 	event.reason = reason;
-	engine_members_describe(e, id, &event);
+	engine_members_describe(e, id, former, &event);
 	events_emit(e->context->events, &event);
 	free(reason);
 }

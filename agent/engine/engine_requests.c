@@ -72,7 +72,7 @@ static bool was_told(const struct engine_requests *q, const char *code)
 static void tell_request(struct engine *e, const struct requests_item *item)
 {
 	struct event event = { .kind = "request", .group = engine_name(e), .name = item->name };
-	char id[ID_TEXT_MAX];
+	char id[ID_TEXT_MAX], former[MEMBER_NAME_MAX + 1];
 	char *key = mem_printf("request %s", e->dir);
 	char *text = mem_printf("%s at %s asks to join, code %s%s%s", item->name[0] != '\0' ? item->name : "an agent",
 	                        item->address, item->code, item->message[0] != '\0' ? ": " : "", item->message);
@@ -83,7 +83,7 @@ static void tell_request(struct engine *e, const struct requests_item *item)
 		          "group %s: %s (lanyard requests)", engine_name(e), text);
 		event.peer = id;
 		event.reason = text;
-		engine_members_describe(e, &item->asker, &event);
+		engine_members_describe(e, &item->asker, former, &event);
 		events_emit(e->context->events, &event);
 	}
 	free(text);

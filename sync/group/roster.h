@@ -251,6 +251,8 @@ enum roster_outside {
 };
 /* *by: the owner that removed it or took back its invite; the agent that has its use of the invite. Zeros: nobody. */
 enum roster_outside roster_outside(const struct roster *r, const struct agent_id *id, struct agent_id *by);
+/* The name that an agent had as a member, the latest one; untrusted text. False, and "": it never was a member. */
+bool roster_former_name(const struct roster *r, const struct agent_id *id, char name[MEMBER_NAME_MAX + 1]);
 /* Calls fn for the entries that show a former member that it is one no more, each after those that give it its
  * authority, until fn returns false. None for a member, nor for an agent that never was one. */
 void roster_dismissal(const struct roster *r, const struct agent_id *id,

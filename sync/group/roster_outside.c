@@ -110,6 +110,26 @@ enum roster_outside roster_outside(const struct roster *r, const struct agent_id
 	return best;
 }
 
+bool roster_former_name(const struct roster *r, const struct agent_id *id, char name[MEMBER_NAME_MAX + 1])
+{
+	const struct roster_agent *a = roster_agent_find(r, id);
+	const struct roster_item *it, *last = NULL;
+
+	memset(name, 0, MEMBER_NAME_MAX + 1);
+	if (a == NULL)
+		return false;
+	DL_FOREACH2(a->about, it, target_next) {
+		bool counted = it->valid || it->was_valid || (it->e.kind == ENTRY_JOIN && is_genuine(it));
+
+		if (adds(it) && counted && (last == NULL || it->e.time_s > last->e.time_s))
+			last = it;
+	}
+	if (last == NULL)
+		return false;
+	memcpy(name, last->e.member_name, last->e.member_name_n);
+	return true;
+}
+
 /* --- the proof --- */
 
 enum { FAULTS_ASKED = 16 }; /* admissions that are looked into: a proof of one reason is enough */

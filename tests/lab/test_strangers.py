@@ -176,7 +176,9 @@ def test_who_left_the_group_is_refused_afterwards(lab):
     trees.write(a.share, {"new-secret": b"not for b"})
     with a.events() as events:
         b.daemon.start()
-        events.wait("refused", timeout=20)
+        refused = events.wait("refused", timeout=20)
+    assert refused["name"] == "b" and refused["reason"], refused
+    assert b" b (" in a.lanyard("events").out.splitlines()[-1]
     a.wait_sync()
     assert a.peers() == {} and not os.path.exists(b.file("new-secret"))
 

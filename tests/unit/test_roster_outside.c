@@ -27,6 +27,7 @@ static void expect_proof(struct world *w, const struct roster *r, int agent, str
 static void one_that_was_removed_learns_by_whom(void **state)
 {
 	struct world *w = *state;
+	char name[MEMBER_NAME_MAX + 1];
 	struct roster *own, *r;
 
 	say_join(w, A, A, B, ROLE_MEMBER, -1, NOW);
@@ -39,6 +40,11 @@ static void one_that_was_removed_learns_by_whom(void **state)
 	r = roster_of(w);
 	expect_outside(w, r, B, OUTSIDE_REMOVED, C);
 	expect_proof(w, r, B, own);
+	/* Its name is remembered; one that never was a member has none. */
+	assert_true(roster_former_name(r, id_of(w, B), name));
+	assert_string_equal(name, "host");
+	assert_false(roster_former_name(r, id_of(w, E), name));
+	assert_string_equal(name, "");
 	roster_free(r);
 }
 
