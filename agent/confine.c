@@ -16,6 +16,9 @@
 enum { OWN_ARCH = (int)AUDIT_ARCH_X86_64, FOREIGN_CALLS = 0x40000000 };
 #elif defined(__aarch64__)
 enum { OWN_ARCH = (int)AUDIT_ARCH_AARCH64, FOREIGN_CALLS = 0x40000000 };
+#elif defined(__arm__) && defined(__ARM_EABI__) && !defined(__ARM_BIG_ENDIAN)
+/* A kernel that takes the calls of the older convention, whose numbers begin at 0x900000, takes no filter at all. */
+enum { OWN_ARCH = (int)AUDIT_ARCH_ARM, FOREIGN_CALLS = 0x40000000 };
 #elif defined(__i386__)
 enum { OWN_ARCH = (int)AUDIT_ARCH_I386, FOREIGN_CALLS = 0x40000000 };
 #else

@@ -58,7 +58,7 @@ static int program_runs(void)
 /* Whether confine.c has a filter for this processor, and the kernel takes it: an emulator of one program does not. */
 static bool may_filter(void)
 {
-#if defined(__x86_64__) || defined(__aarch64__) || defined(__i386__)
+#if defined(__x86_64__) || defined(__aarch64__) || defined(__i386__) || defined(__arm__)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) == -1 && errno == EFAULT;
 #else
 	return false;
