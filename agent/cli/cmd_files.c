@@ -14,6 +14,7 @@
 /* A list of files as it is printed: the members come in its first line. */
 struct file_list {
 	json_t *members; /* owned */
+	bool head;       /* to be printed above the first file */
 };
 
 static bool is_among(const json_t *ids, const json_t *id)
@@ -99,6 +100,9 @@ static bool print_file(void *arg, const char *line, size_t n)
 		char *path = document_text(file, "path"), *kind = document_text(file, "kind");
 		char *holders = holders_text(list, members), size[FORMAT_MAX] = "";
 
+		if (list->head)
+			puts("KIND       SIZE  STATE   PATH  [WHO HAS IT]");
+		list->head = false;
 		if (strcmp(kind, "file") == 0)
 			format_bytes(size, document_number(file, "size"));
 		(void)printf("%-7s %7s  %-6s  %s  [%s]\n", kind, size, state_text(file), path, holders);
@@ -115,7 +119,7 @@ int cmd_files(struct cli *cli, int argc, char **argv)
 	struct args_option own[] = { { ARGS_END, NULL, NULL } };
 	int words = cli_args(cli, own, 1, 2, argc, argv);
 	const char *under = words == 2 ? argv[1] : "";
-	struct file_list list = { NULL };
+	struct file_list list = { .head = cli->terminal };
 	char *name;
 	char *encoded;
 	char *path;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/format.h"
+#include "agent/cli/confirm.h"
 #include "agent/cli/http.h"
 #include "agent/escape.h"
 
@@ -49,13 +50,16 @@ int cmd_resume(struct cli *cli, int argc, char **argv)
 
 int cmd_release(struct cli *cli, int argc, char **argv)
 {
-	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	bool yes = false;
+	struct args_option own[] = { { ARGS_FLAG, "yes", &yes }, { ARGS_END, NULL, NULL } };
 	char n[FORMAT_MAX];
 	json_t *document;
 	int rc;
 
 	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
 		return CLI_USAGE;
+	if (!confirm_release(cli, argv[0], yes))
+		return CLI_REFUSED;
 	rc = http_group_tell(cli, argv[0], "/release", NULL, &document);
 	if (document != NULL && document_number(document, "released") > 0)
 		(void)printf("released %s\n", format_count(n, document_number(document, "released"),

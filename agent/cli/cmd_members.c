@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent/format.h"
+#include "agent/cli/confirm.h"
 #include "agent/cli/http.h"
 #include "agent/cli/names.h"
 #include "agent/cli/show_qr.h"
@@ -99,7 +100,8 @@ int cmd_role(struct cli *cli, int argc, char **argv)
 
 int cmd_remove(struct cli *cli, int argc, char **argv)
 {
-	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	bool yes = false;
+	struct args_option own[] = { { ARGS_FLAG, "yes", &yes }, { ARGS_END, NULL, NULL } };
 	json_t *document, *body;
 	int rc;
 
@@ -108,6 +110,10 @@ int cmd_remove(struct cli *cli, int argc, char **argv)
 	body = json_pack("{s:s}", "agent", argv[1]);
 	if (body == NULL)
 		return cli_usage(cli, "an agent's name must be valid UTF-8");
+	if (!confirm_remove(cli, argv[0], argv[1], yes)) {
+		json_decref(body);
+		return CLI_REFUSED;
+	}
 	rc = http_group_tell(cli, argv[0], "/remove", body, &document);
 	if (document != NULL) {
 		char *agent = names_agent(document), *group = document_text(document, "group");
@@ -122,13 +128,17 @@ int cmd_remove(struct cli *cli, int argc, char **argv)
 
 int cmd_leave(struct cli *cli, int argc, char **argv)
 {
-	bool abandon = false;
-	struct args_option own[] = { { ARGS_FLAG, "abandon", &abandon }, { ARGS_END, NULL, NULL } };
+	bool abandon = false, yes = false;
+	struct args_option own[] = { { ARGS_FLAG, "abandon", &abandon },
+		                     { ARGS_FLAG, "yes", &yes },
+		                     { ARGS_END, NULL, NULL } };
 	json_t *document;
 	int rc;
 
 	if (cli_args(cli, own, 1, 1, argc, argv) < 0)
 		return CLI_USAGE;
+	if (!confirm_leave(cli, argv[0], abandon, yes))
+		return CLI_REFUSED;
 	rc = http_group_tell(cli, argv[0], "/leave", json_pack("{s:b}", "abandon", (int)abandon), &document);
 	if (document != NULL) {
 		char *name = document_text(document, "group"), *share = document_text(document, "share");

@@ -57,11 +57,6 @@ static void say_none(struct cli *cli, const char *group, const char *path)
 	json_t *document = NULL, *m;
 	size_t i;
 
-	if (path == NULL) {
-		cli_error("no version of any path was kept here");
-		free(names);
-		return;
-	}
 	(void)http_group_get(cli, group, "/members", &document);
 	json_array_foreach(json_object_get(document, "members"), i, m) {
 		const char *role = json_string_value(json_object_get(m, "role"));
@@ -76,6 +71,8 @@ static void say_none(struct cli *cli, const char *group, const char *path)
 		names = longer;
 	}
 	json_decref(document);
+	if (path == NULL)
+		path = "any path";
 	if (names[0] == '\0')
 		cli_error("no version of %s was kept here", path);
 	else

@@ -23,11 +23,11 @@ typedef int cli_run(struct cli *cli, int argc, char **argv);
 	ROW("accept", cmd_accept, "GROUP AGENT|CODE [--role owner|member|reader|vault]",                          \
 	    "let an agent that asks join")                                                                        \
 	ROW("reject", cmd_reject, "GROUP AGENT|CODE [--forever]", "refuse an agent that asks")                    \
-	ROW("leave", cmd_leave, "GROUP [--abandon]", "leave a group; the share stays")                            \
+	ROW("leave", cmd_leave, "GROUP [--abandon] [--yes]", "leave a group; the share stays")                    \
 	ROW("members", cmd_members, "GROUP", "list who belongs to a group")                                       \
 	ROW("role", cmd_role, "GROUP AGENT owner|member|reader|vault",                                            \
 	    "give a member another role, or add an agent by its ID")                                              \
-	ROW("remove", cmd_remove, "GROUP AGENT", "remove a member; its files stay with it")                       \
+	ROW("remove", cmd_remove, "GROUP AGENT [--yes]", "remove a member; its files stay with it")               \
 	ROW("groups", cmd_groups, "", "list the groups here, and those seen on the network")                      \
 	ROW("peers", cmd_peers, "", "list who is connected, since when, how fast")                                \
 	ROW("files", cmd_files, "GROUP [PATH|PATTERN]", "list the files of a group, and who has them")            \
@@ -48,7 +48,7 @@ typedef int cli_run(struct cli *cli, int argc, char **argv);
 	    "--token NAME [--all]|--tokens|--revoke-token NAME]",                                                 \
 	    "open the page in a browser, by a link that is good once; or say who may come in")                    \
 	ROW("wait", cmd_wait, "[GROUP] [--timeout S] [--peers N]", "wait until in sync (exit 0) or not (exit 1)") \
-	ROW("release", cmd_release, "GROUP", "let a held burst of deletions or replacements happen")              \
+	ROW("release", cmd_release, "GROUP [--yes]", "let a held burst of deletions or replacements happen")      \
 	ROW("conflicts", cmd_conflicts, "[GROUP]", "list both sides of each conflict")                            \
 	ROW("resolve", cmd_resolve, "GROUP PATH --keep mine|theirs|both", "resolve a conflict")                   \
 	ROW("versions", cmd_versions, "GROUP [PATH]",                                                             \

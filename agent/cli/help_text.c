@@ -38,12 +38,13 @@ static const struct {
 	  OPTIONS "  --role ROLE  what the agent becomes (member)\n" EXAMPLE "  lanyard accept photos 2dkn-gqho\n" },
 	{ "reject",
 	  OPTIONS "  --forever  show no request of that agent again\n" EXAMPLE "  lanyard reject photos 2dkn-gqho\n" },
-	{ "leave",
-	  OPTIONS "  --abandon  leave as the only owner, though nobody can invite or remove afterwards\n" EXAMPLE
-	          "  lanyard leave photos\n" },
+	{ "leave", OPTIONS "  --abandon  leave as the only owner, though nobody can invite or remove afterwards\n"
+	                   "  --yes      do not say the consequences and ask, on a terminal\n" EXAMPLE
+	                   "  lanyard leave photos\n" },
 	{ "members", EXAMPLE "  lanyard members photos\n" },
 	{ "role", EXAMPLE "  lanyard role photos laptop reader\n" },
-	{ "remove", EXAMPLE "  lanyard remove photos laptop\n" },
+	{ "remove", OPTIONS "  --yes  do not say the consequences and ask, on a terminal\n" EXAMPLE
+	                    "  lanyard remove photos laptop\n" },
 	{ "groups", EXAMPLE "  lanyard groups\n" },
 	{ "peers", EXAMPLE "  lanyard peers\n" },
 	{ "files", EXAMPLES "  lanyard files photos\n"
@@ -87,7 +88,8 @@ static const struct {
 	{ "wait", OPTIONS "  --timeout DURATION  give up after so long\n"
 	                  "  --peers N           wait for N connected members, too\n" EXAMPLE
 	                  "  lanyard wait photos --timeout 10m && poweroff\n" },
-	{ "release", EXAMPLE "  lanyard release photos\n" },
+	{ "release", OPTIONS "  --yes  do not say the consequences and ask, on a terminal\n" EXAMPLE
+	                     "  lanyard release photos\n" },
 	{ "conflicts", EXAMPLE "  lanyard conflicts\n" },
 	{ "resolve",
 	  OPTIONS "  --keep WHICH  mine or theirs: that side keeps the path, the other goes to the versions;\n"

@@ -296,8 +296,9 @@ def test_verify_finds_rot_and_repairs_it_from_a_peer(lab):
     assert b.lanyard("verify", "pics").code == 0
 
 
-def read_terminal(host, *args, seconds=10, until=None):
-    """Run `lanyard` with a terminal for its output; what it drew."""
+def read_terminal(host, *args, seconds=10, until=None, answers=()):
+    """Run `lanyard` with a terminal; what it drew. answers: what is typed at each question, one after the other."""
+    answers = list(answers)
     leader, follower = pty.openpty()
     proc = host.popen(os.path.join(agents.BUILD, "lanyard"), "--home", host.home, *args, stdin=follower, stdout=follower,
                       stderr=follower, env=agents.clean_env(host, {"TERM": "xterm", "COLUMNS": "100"}))
@@ -311,6 +312,10 @@ def read_terminal(host, *args, seconds=10, until=None):
                     drawn += os.read(leader, 65536)
                 except OSError:
                     break
+                if answers and drawn.endswith(b"[y/N] "):
+                    os.write(leader, answers.pop(0))
+            elif proc.poll() is not None:
+                break
     finally:
         proc.terminate()
         proc.wait(5)
@@ -389,8 +394,37 @@ def test_mistakes_are_answered_with_what_was_meant(lab):
 def test_lists_have_headers_on_a_terminal_alone(lab):
     a = alone(lab)
     assert b"NAME" in read_terminal(a, "members", "pics", until=rb"NAME +ID +ROLE +WHERE", seconds=5)
+    trees.write(a.share, {"x": b"x"})
+    a.wait_sync()
+    assert b"WHO" in read_terminal(a, "files", "pics", until=rb"KIND +SIZE +STATE +PATH", seconds=5)
+    assert b"KIND" not in a.lanyard("files", "pics").out
     assert b"SHARE" in read_terminal(a, "groups", until=rb"GROUP +ROLE +STATE +SHARE", seconds=5)
     assert b"NAME" not in a.lanyard("members", "pics").out and b"GROUP" not in a.lanyard("groups").out
+
+
+def test_consequences_come_before_the_act_where_a_person_is(lab):
+    a, b = netlab.in_sync(lab, {"trip/%02d" % i: b"%d" % i for i in range(40)})
+    os.rename(b.file("trip"), b.path("gone"))
+    netlab.until("b holds the deletions", lambda: b.status()["held"] > 0, 30)
+    no, yes = (b"\n",), (b"y\n",)
+    said = read_terminal(b, "release", "pics", answers=no)
+    assert b"41 files that disappeared here are deleted at the other members" in said and b"40 paths in trip/" in said
+    assert b"nothing was done" in said and b.status()["held"] > 0
+    assert b"released 41 deletions" in read_terminal(b, "release", "pics", answers=yes)
+    netlab.until("a holds them as well", lambda: a.status()["held"] > 0, 30)
+    said = read_terminal(a, "release", "pics", answers=no)
+    assert b"40 files are deleted, replaced or emptied here, as b did it. They become kept versions." in said
+    said = read_terminal(a, "remove", "pics", "b", answers=no)
+    assert b"b is told nothing any more" in said and len(a.cli("members", "pics")["members"]) == 2
+    said = read_terminal(b, "leave", "pics", answers=no)
+    assert b"Kept versions of older files are deleted" in said and b.cli("status")["groups"]
+    # Who says so, and who is not at a terminal, is not asked; neither is anybody whose act is refused or has no consequence.
+    assert b"[y/N]" not in read_terminal(a, "release", "pics", "--yes") and a.status()["held"] == 0
+    assert b"nothing is held here" in read_terminal(a, "release", "pics")
+    assert b"there is no such group" in read_terminal(a, "leave", "nowhere")
+    assert b"b (" in read_terminal(a, "remove", "pics", "b", answers=yes) and len(a.cli("members", "pics")["members"]) == 1
+    assert b"left pics" in read_terminal(b, "leave", "pics", answers=yes)
+    assert a.lanyard("leave", "pics").code == 0
 
 
 def test_status_says_who_is_away_and_tells_many_problems_by_folder(lab):
@@ -415,8 +449,9 @@ def test_own_deletions_are_found_at_the_members_that_keep_them(lab):
     a, b = netlab.in_sync(lab, {"x": b"1"})
     os.unlink(a.file("x"))
     netlab.settle([a, b])
-    got = a.lanyard("versions", "pics", "x")
-    assert got.code == REFUSED and "(b): `lanyard restore` there brings it back" in got.err, got.err
+    for words in (("x",), ()):
+        got = a.lanyard("versions", "pics", *words)
+        assert got.code == REFUSED and "(b): `lanyard restore` there brings it back" in got.err, got.err
     assert b.lanyard("versions", "pics", "x").code == 0
 
 
