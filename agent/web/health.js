@@ -57,7 +57,8 @@ export function groupState(g) {
 				? plain(away[0].m.name) + " " + away[0].s.text
 				: listed(away.map(({ m }) => plain(m.name))) + " are away",
 		);
-	if (g.waits_for && !g.in_sync) why.push(g.waits_for);
+	if (g.waits_for && !g.in_sync) why.push(plain(g.waits_for));
+	if (!g.in_sync && g.last_in_sync) why.push("last in sync " + since(g.last_in_sync));
 	if (["scanning", "syncing"].includes(g.state) && !away.length)
 		return { kind: "busy", word: g.state === "scanning" ? "Scanning" : "Syncing", text: [of, ...why].join("; ") };
 	if (fine === members.length && g.in_sync)

@@ -1,4 +1,4 @@
-// Who belongs to a group: invites as text and as a code to photograph, members, roles, and what is done to the group.
+// Who belongs to a group: invites as text and as a code to photograph, members, and their roles.
 import { h, ask, command, copyText, dialog, say } from "./dom.js";
 import { state, act } from "./store.js";
 import { get, ofGroup } from "./api.js";
@@ -6,6 +6,7 @@ import { memberState } from "./health.js";
 import { groupAt, groupChoice, noGroup } from "./files.js";
 import { pill } from "./overview.js";
 import { requestItem } from "./trouble.js";
+import { groupActs } from "./group.js";
 import { count, moment, plain, shortId, since } from "./words.js";
 
 let invites = { id: null, list: [] };
@@ -194,7 +195,18 @@ function setRole(g, m, role) {
 			{ agent: m.agent, role },
 			plain(m.name) + " is " + (role === "owner" ? "an owner" : "a " + role) + " now.",
 		);
-	if (role === "owner")
+	if (role === "vault")
+		ask(
+			"Make " + plain(m.name) + " a vault?",
+			[
+				"It gets no key any more, and stores what it cannot read. Files that it has now stay there, readable.",
+				"It becomes a member again only by leaving and joining.",
+			],
+			"Make vault",
+			go,
+			true,
+		);
+	else if (role === "owner")
 		ask(
 			"Make " + plain(m.name) + " an owner?",
 			"An owner decides who belongs, and can remove every other member, this agent too.",
@@ -256,7 +268,7 @@ function memberItem(g, m) {
 												e.target.value = m.role;
 											},
 										},
-										["owner", "member", "reader"].map((r) => h("option", { value: r, selected: r === m.role }, r)),
+										["owner", "member", "reader", ...(g.sealed ? ["vault"] : [])].map((r) => h("option", { value: r, selected: r === m.role }, r)),
 									),
 								],
 						h(
@@ -267,83 +279,6 @@ function memberItem(g, m) {
 						),
 					]
 				: null,
-		),
-	);
-}
-
-// --- the group ---
-
-function verify(g) {
-	say("Reading every file of " + plain(g.group) + " again …");
-	act(
-		ofGroup(g.id, "verify"),
-		{},
-		(got) =>
-			count(got.files, "file") +
-			" read, " +
-			(got.rotten_count
-				? count(got.rotten_count, "rotten file") + ": lanyard verify --repair downloads them again."
-				: "all as they should be."),
-	);
-}
-
-function leave(g) {
-	const owners = (state.members[g.id] || []).filter((m) => m.role === "owner" && !m.self).length;
-	const last = g.role === "owner" && !owners && (state.members[g.id] || []).length > 1;
-	ask(
-		"Leave " + plain(g.group) + "?",
-		[
-			"The files in " + plain(g.share) + " stay. This agent gets no changes any more, and others get none from it.",
-			last ? "This agent is the only owner: the group will have none, and nobody can decide who belongs." : "",
-		].filter(Boolean),
-		"Leave",
-		async () => {
-			if (await act(ofGroup(g.id, "leave"), last ? { abandon: true } : {}, "Left " + plain(g.group) + "."))
-				location.hash = "#/";
-		},
-		true,
-	);
-}
-
-function groupActs(g) {
-	const onDemand = g.mode === "on-demand";
-	return h(
-		"section",
-		{ class: "card", "aria-labelledby": "acts" },
-		h("h2", { id: "acts" }, "This agent's copy"),
-		h(
-			"p",
-			{},
-			onDemand
-				? "On demand: it keeps the list of all files, and the content that was chosen."
-				: "Mirror: it keeps every file.",
-		),
-		h(
-			"div",
-			{ class: "actions" },
-			g.state === "paused"
-				? h("button", { class: "main", onclick: () => act(ofGroup(g.id, "resume"), {}, "Sharing again.") }, "Resume")
-				: h(
-						"button",
-						{ onclick: () => act(ofGroup(g.id, "pause"), {}, "Paused: nothing is sent or received until you resume.") },
-						"Pause",
-					),
-			g.role === "vault"
-				? null
-				: h(
-						"button",
-						{
-							onclick: () =>
-								act(
-									ofGroup(g.id, "mode"),
-									{ mode: onDemand ? "mirror" : "on-demand" },
-									onDemand ? "Every file comes." : "Nothing more comes than what is chosen; what is here stays.",
-								),
-						},
-						onDemand ? "Keep everything" : "Keep what is chosen",
-					),
-			h("button", { onclick: () => verify(g) }, "Verify all files"),
-			h("button", { class: "danger quiet", onclick: () => leave(g) }, "Leave the group"),
 		),
 	);
 }

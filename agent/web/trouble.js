@@ -62,6 +62,16 @@ export function requestItem(r) {
 						},
 						"Accept as reader",
 					),
+					g.sealed
+						? h(
+								"button",
+								{
+									onclick: () =>
+										decide("accept", { role: "vault" }, plain(r.name) + " is a vault of " + plain(r.group) + "."),
+								},
+								"Accept as vault",
+							)
+						: null,
 					h("button", { onclick: () => decide("reject", {}, plain(r.name) + " is rejected.") }, "Reject"),
 					h(
 						"button",

@@ -214,6 +214,33 @@ def test_accept_a_request(lab, browse):
     assert page.complaints() == []
 
 
+def test_a_vault_of_a_sealed_group(lab, browse):
+    """Accepted as one, made one of a member; and what leaving means is said first."""
+    desk, nas, old = [lab.host(n) for n in ("desk", "nas", "old")]
+    for h in (desk, nas, old):
+        h.daemon.start("--discovery", "embedded", *(("--web", browser.WEB) if h is desk else ()))
+    desk.cli("create", "books", "--share", desk.share, "--sealed")
+    old.cli("join", "--invite", desk.invite("books"), "--share", old.share)
+    page = browse(desk)
+    netlab.until("nas sees the group", lambda: any(g["group"] == "books" for g in nas.cli("groups")["seen"]), 60)
+    nas.popen(os.path.join(agents.BUILD, "lanyard"), "--home", nas.home, "join", "books", "--share", nas.share)
+    page.go("attention")
+    page.click(".request button", "Accept as vault")
+    netlab.until("nas is a vault", lambda: [g["role"] for g in nas.cli("status")["groups"]] == ["vault"], 60)
+    page.go("members")
+    page.see(".item", "old")
+    member = old.agent_id()
+    page.run("const s = document.getElementById('role-' + arguments[0]); s.value = 'vault'; s.dispatchEvent(new Event('change'));", member)
+    page.see("dialog", "stores what it cannot read")
+    page.pictures("vault")
+    page.click("dialog button", "Make vault")
+    netlab.until("old is a vault", lambda: {m["name"]: m["role"] for m in desk.cli("members", "books")["members"]}.get("old") == "vault", 60)
+    page.click("button", "Leave the group")
+    page.see("dialog", "Kept versions of older files are deleted")
+    page.see("dialog", "the only owner")
+    assert page.complaints() == []
+
+
 def png(width, height, color):
     """A picture of one color."""
     rows = (b"\0" + bytes(color) * width) * height
@@ -259,6 +286,7 @@ def test_release_held_deletions_and_restore_a_version(lab, browse):
     goes_at_once(b, "trip")
     netlab.until("b holds the deletions", lambda: b.status()["held"] > 0, 30)
     b.cli("release", "pics")
+    page.see(".group .why", "last in sync")
     page.go("attention")
     page.see(".hold", "deleted, replaced or emptied at once by b")
     page.click(".hold summary", "trip/")
