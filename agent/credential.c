@@ -22,7 +22,7 @@ char *credential_path(const char *file, const char *credential)
 char *credential_missing(const char *credential)
 {
 	return mem_printf("the credential %s does not exist: the service manager passes none (LoadCredential= in the "
-	                  "unit)",
+	                  "unit). It passes a file that is new at a restart, not at a reload",
 	                  credential);
 }
 

@@ -95,6 +95,10 @@ static char *join_declared(struct agent *a, const struct config_group *g, const 
 		return mem_strdup(
 			"this agent is not in it, and the settings name neither an invite nor a secret for it");
 	token = read_declared(g, path, &invite, &absent, &why);
+	if (token == NULL && absent && g->invite_file == NULL) {
+		free(why);
+		why = credential_missing(g->invite_credential);
+	}
 	/* The same invite is being tried already. */
 	if (token != NULL && (here == NULL || !engine_joins_by(here, token)) &&
 	    agent_join(a, token, g->share, &e, &why) == 0)

@@ -371,8 +371,12 @@ static void add_secret_group(struct secret_groups *s, const struct config_group 
 	if (path != NULL)
 		secret = secret_groups_read(g, path, &absent, &why);
 	else
-		why = credential_missing(g->secret_credential);
+		absent = true;
 	free(path);
+	if (secret == NULL && absent && g->secret_file == NULL) {
+		free(why);
+		why = credential_missing(g->secret_credential);
+	}
 	if (secret == NULL) {
 		log_about(LOG_ERROR, &(struct log_about){ .group = g->name }, "group %s (%s): %s", g->name, g->place,
 		          why);

@@ -1,5 +1,6 @@
 """Settings files: a machine configured by files alone joins at boot; a bad file is named and changes nothing."""
 import os
+import re
 
 import pytest
 
@@ -72,6 +73,19 @@ def test_an_invite_that_is_not_there_yet_is_read_at_the_next_reload(lab):
     b.daemon.reload()
     a.wait_peers(1)
     netlab.settle([a, b])
+
+
+def test_a_credential_that_is_not_there_needs_a_restart(lab):
+    a = lab.host("a")
+    for way in ("invite", "secret"):
+        conf = declare(a, **{way + "_credential": way + "_pics"}, **({"founder": "a"} if way == "secret" else {}))
+        for env in ({}, {"CREDENTIALS_DIRECTORY": a.path("credentials")}):
+            os.makedirs(a.path("credentials"), exist_ok=True)
+            before = len(a.log())
+            a.daemon.start("--config", conf, "--discovery", "off", env=env)
+            netlab.until("the log says what to do", lambda: re.search(
+                "the credential %s_pics does not exist.* at a restart, not at a reload" % way, a.log()[before:]))
+            a.daemon.stop()
 
 
 def test_an_invite_to_another_group_is_not_used(lab):
