@@ -158,6 +158,7 @@ static void apply_settings(struct program *p, struct config *new)
 		free(why);
 		why = NULL;
 	}
+	web_reload(p->web);
 	declared_groups_join(p->agent, new);
 	secret_groups_set(p->secret_groups, new);
 }

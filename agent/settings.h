@@ -36,6 +36,8 @@ struct settings {
 	char *web;                      /* where the page is served; "": nowhere */
 	bool web_remote;                /* it may be where others reach it */
 	struct settings_list web_names; /* by which browsers may call that place */
+	char *web_certificate;          /* file of the certificate it has there; "": one that the agent makes */
+	char *web_key;                  /* file of its key; "" with that */
 	int64_t upload, download;       /* 0: no limit */
 
 	/* Of each group. */

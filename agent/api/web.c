@@ -121,6 +121,19 @@ struct web *web_new(struct loop *loop, const struct web_config *config)
 	return web;
 }
 
+void web_reload(struct web *web)
+{
+	char *why = NULL;
+
+	if (web == NULL)
+		return;
+	if (web->control != NULL && web->remote != NULL)
+		web_remote_renew(web->remote);
+	else if (web->control == NULL && web_open(web, &why) < 0)
+		log_warn("the page is not served: %s", why);
+	free(why);
+}
+
 void web_free(struct web *web)
 {
 	if (web == NULL)

@@ -27,6 +27,8 @@ struct web_config {
  * without it. NULL: settings->web is not set. */
 struct web *web_new(struct loop *loop, const struct web_config *config);
 void web_free(struct web *web); /* NULL is fine */
+/* At a reload: reads a certificate that the admin gives again, and tries a door that is not open. NULL is fine. */
+void web_reload(struct web *web);
 
 /* A fresh one-time link: the whole URL. NULL with *why (fresh text). */
 char *web_link(struct web *web, char **why);

@@ -12,22 +12,37 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/api/web_secret_file.h"
+#include "agent/config/config.h"
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/sha256.h"
 
 #define CERT_FILE "web.pem"
 
-enum { PEM_MAX = 32 << 10, DAY_S = 86400, SERIAL_BITS = 127, NAMES_MAX = 64 };
+enum {
+	PEM_MAX = 32 << 10,
+	CHAIN_BYTES = 256 << 10,
+	CHAIN_MAX = 16,
+	DAY_S = 86400,
+	SERIAL_BITS = 127,
+	NAMES_MAX = 64,
+	KEY_MODES_REFUSED = 027, /* of a key's file: who else may read it, and which group change it */
+};
 
 struct web_cert {
 	EVP_PKEY *key; /* owned, like x509 */
 	X509 *x509;
+	STACK_OF(X509) * chain; /* owned; of those that signed it; NULL: none */
 	char fingerprint[WEB_CERT_FINGERPRINT];
 };
 
@@ -37,6 +52,7 @@ void web_cert_free(struct web_cert *c)
 		return;
 	EVP_PKEY_free(c->key);
 	X509_free(c->x509);
+	sk_X509_pop_free(c->chain, X509_free);
 	free(c);
 }
 
@@ -83,14 +99,13 @@ bool web_cert_due(const struct web_cert *c)
 	       X509_cmp_time(X509_get0_notAfter(c->x509), &then) < 0;
 }
 
-/* Why a new one is needed, fresh; NULL: it is not. */
-static char *cert_lacks(const struct web_cert *c, const struct settings_list *needed)
+char *web_cert_lacks(const struct web_cert *c, const struct settings_list *needed)
 {
 	if (web_cert_due(c))
-		return mem_strdup("the old one expires");
+		return mem_strdup("expires");
 	for (size_t i = 0; i < needed->n; i++) {
 		if (!cert_has_name(c, needed->v[i]))
-			return mem_printf("the old one is not for %s", needed->v[i]);
+			return mem_printf("is not for %s", needed->v[i]);
 	}
 	return NULL;
 }
@@ -255,13 +270,16 @@ struct web_cert *web_cert_open(int home_dirfd, const struct settings_list *neede
 {
 	struct web_cert *old = NULL, *c;
 	EVP_PKEY *key = NULL;
+	char *lacks;
 
 	*fresh = NULL;
 	if (cert_load(home_dirfd, &old, why) < 0)
 		return NULL;
-	*fresh = old != NULL ? cert_lacks(old, needed) : mem_strdup("there was none");
-	if (*fresh == NULL)
+	lacks = old != NULL ? web_cert_lacks(old, needed) : NULL;
+	if (old != NULL && lacks == NULL)
 		return old;
+	*fresh = lacks != NULL ? mem_printf("the old one %s", lacks) : mem_strdup("there was none");
+	free(lacks);
 	if (old != NULL && EVP_PKEY_up_ref(old->key) == 1)
 		key = old->key;
 	web_cert_free(old);
@@ -277,7 +295,95 @@ struct web_cert *web_cert_open(int home_dirfd, const struct settings_list *neede
 	return NULL;
 }
 
+/* --- one that the admin gives --- */
+
+/* The group may be one that holds keys (ssl-cert), and the path may lead through symlinks, as certbot's do. */
+static char *read_given_key(const char *path, char **why)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct fs_stat st = { 0 };
+	char *text = NULL;
+	ssize_t n = -1;
+
+	if (fd < 0 || fs_stat_fd(fd, &st) < 0) {
+		*why = mem_printf("web-key %s: %s", path, strerror(errno));
+	} else if (st.kind != S_IFREG || (st.mode & KEY_MODES_REFUSED) != 0) {
+		*why = mem_printf("web-key %s: %s (mode %04o)", path,
+		                  st.kind != S_IFREG ? "not a regular file"
+		                                     : "everybody can read it, or a group change it",
+		                  st.mode);
+	} else {
+		text = mem_calloc(PEM_MAX + 2, 1);
+		n = fs_pread_full(fd, text, PEM_MAX + 1, 0);
+		if (n < 0 || n > PEM_MAX)
+			*why = mem_printf("web-key %s: %s", path, strerror(n < 0 ? errno : EFBIG));
+	}
+	if (fd >= 0)
+		close(fd);
+	if (*why == NULL)
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* The certificates of a file, the first one its own. */
+static int parse_chain(struct web_cert *c, const char *text)
+{
+	BIO *pem = BIO_new_mem_buf(text, -1);
+	X509 *one;
+
+	c->chain = sk_X509_new_null();
+	while (pem != NULL && c->chain != NULL && (one = PEM_read_bio_X509(pem, NULL, ask_nobody, NULL)) != NULL) {
+		if (c->x509 == NULL)
+			c->x509 = one;
+		else if (sk_X509_num(c->chain) >= CHAIN_MAX || sk_X509_push(c->chain, one) == 0)
+			X509_free(one);
+	}
+	BIO_free(pem);
+	ERR_clear_error(); /* of the end of the text */
+	return c->x509 != NULL ? 0 : -1;
+}
+
+static EVP_PKEY *parse_given_key(const char *text)
+{
+	BIO *pem = BIO_new_mem_buf(text, -1);
+	EVP_PKEY *key = pem != NULL ? PEM_read_bio_PrivateKey(pem, NULL, ask_nobody, NULL) : NULL;
+
+	BIO_free(pem);
+	ERR_clear_error();
+	return key;
+}
+
+struct web_cert *web_cert_given(const char *cert_path, const char *key_path, char **why)
+{
+	struct web_cert *c = MEM_NEW(struct web_cert);
+	size_t n = 0;
+	char *certs = config_read(cert_path, CHAIN_BYTES, false, &n, why);
+	char *key = certs != NULL ? read_given_key(key_path, why) : NULL;
+
+	if (key != NULL) {
+		c->key = parse_given_key(key);
+		OPENSSL_cleanse(key, strlen(key));
+		if (c->key == NULL)
+			*why = mem_printf("web-key %s: holds no key in PEM form without a passphrase", key_path);
+		else if (parse_chain(c, certs) < 0)
+			*why = mem_printf("web-certificate %s: holds no certificate in PEM form", cert_path);
+		else if (X509_check_private_key(c->x509, c->key) != 1 || note_fingerprint(c) < 0)
+			*why = mem_printf("web-certificate %s: is not that of the key %s", cert_path, key_path);
+	}
+	ERR_clear_error();
+	free(certs);
+	free(key);
+	if (*why == NULL)
+		return c;
+	web_cert_free(c);
+	return NULL;
+}
+
 int web_cert_use(const struct web_cert *c, struct ssl_ctx_st *ctx)
 {
-	return SSL_CTX_use_certificate(ctx, c->x509) == 1 && SSL_CTX_use_PrivateKey(ctx, c->key) == 1 ? 0 : -1;
+	return SSL_CTX_use_certificate(ctx, c->x509) == 1 && SSL_CTX_use_PrivateKey(ctx, c->key) == 1 &&
+	                       (c->chain == NULL || SSL_CTX_set1_chain(ctx, c->chain) == 1)
+	               ? 0
+	               : -1;
 }

@@ -26,6 +26,11 @@ enum {
  * what a new one has besides. *fresh (text, may be NULL): why a new one was made; NULL: it was not. NULL with *why. */
 struct web_cert *web_cert_open(int home_dirfd, const struct settings_list *needed, const struct settings_list *more,
                                char **fresh, char **why);
+/* One that the admin gives: files in PEM form, of the certificate with those that lead to one that browsers know, and
+ * of its key. NULL with *why. */
+struct web_cert *web_cert_given(const char *cert_path, const char *key_path, char **why);
+/* What is wrong with it all the same, fresh: it expires, or a name is not in it. NULL: nothing. */
+char *web_cert_lacks(const struct web_cert *c, const struct settings_list *needed);
 void web_cert_free(struct web_cert *c); /* NULL is fine */
 /* SHA-256 of the certificate. */
 const char *web_cert_fingerprint(const struct web_cert *c);

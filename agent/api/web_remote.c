@@ -91,6 +91,21 @@ static void list_cert_addresses(struct settings_list *to)
 
 /* --- the certificate --- */
 
+/* The admin has one, so the agent makes none. */
+static bool is_given(const struct web_remote *r)
+{
+	return r->settings->web_certificate[0] != '\0';
+}
+
+/* Once, though the file is read every hour. */
+static void say_lack(struct web_remote *r, const char *lack)
+{
+	if (lack != NULL && (r->lack == NULL || strcmp(r->lack, lack) != 0))
+		log_warn("web-certificate %s: it %s", r->settings->web_certificate, lack);
+	free(r->lack);
+	r->lack = lack != NULL ? mem_strdup(lack) : NULL;
+}
+
 /* What it must have is what the settings say; what this host is called at present it has besides. */
 static struct web_cert *open_cert(struct web_remote *r, char **why)
 {
@@ -109,12 +124,18 @@ static struct web_cert *open_cert(struct web_remote *r, char **why)
 		settings_list_add(&needed, ip);
 		free(ip);
 	}
-	for (size_t i = 0; i < r->own.n; i++)
-		settings_list_add(&more, r->own.v[i]);
-	list_cert_addresses(&more);
-	cert = web_cert_open(r->home_dirfd, &needed, &more, &fresh, why);
-	if (cert != NULL && fresh != NULL)
-		log_info("the page has a new certificate: %s", fresh);
+	if (is_given(r)) {
+		cert = web_cert_given(r->settings->web_certificate, r->settings->web_key, why);
+		fresh = cert != NULL ? web_cert_lacks(cert, &needed) : NULL;
+		say_lack(r, fresh);
+	} else {
+		for (size_t i = 0; i < r->own.n; i++)
+			settings_list_add(&more, r->own.v[i]);
+		list_cert_addresses(&more);
+		cert = web_cert_open(r->home_dirfd, &needed, &more, &fresh, why);
+		if (cert != NULL && fresh != NULL)
+			log_info("the page has a new certificate: %s", fresh);
+	}
 	free(fresh);
 	settings_list_clear(&needed);
 	settings_list_clear(&more);
@@ -127,26 +148,32 @@ static void say_fingerprint(const struct web_remote *r)
 	         web_cert_fingerprint(r->cert));
 }
 
-/* Also at a clock that was set. */
-static void renew_cert(void *arg)
+void web_remote_renew(struct web_remote *r)
 {
-	struct web_remote *r = arg;
 	struct web_cert *cert;
 	char *why = NULL;
+	bool is_same;
 
-	if (!web_cert_due(r->cert))
+	if (!is_given(r) && !web_cert_due(r->cert))
 		return;
 	cert = open_cert(r, &why);
-	if (cert != NULL && web_tls_renew(r->tls, cert, &why) == 0) {
+	is_same = cert != NULL && strcmp(web_cert_fingerprint(cert), web_cert_fingerprint(r->cert)) == 0;
+	if (cert != NULL && !is_same && web_tls_renew(r->tls, cert, &why) == 0) {
 		web_cert_free(r->cert);
 		r->cert = cert;
 		cert = NULL;
 		say_fingerprint(r);
 	}
 	if (why != NULL)
-		log_error("the page's certificate expires, and there is no new one: %s", why);
+		log_error("the page keeps its certificate: %s", why);
 	web_cert_free(cert);
 	free(why);
+}
+
+/* Also at a clock that was set. */
+static void on_renew(void *arg)
+{
+	web_remote_renew(arg);
 }
 
 /* --- open and close --- */
@@ -180,7 +207,7 @@ int web_remote_open(struct web_remote *r, struct control_listen *listen, web_tls
 		web_remote_close(r);
 		return -1;
 	}
-	r->renew = loop_timer_new(r->loop, renew_cert, r);
+	r->renew = loop_timer_new(r->loop, on_renew, r);
 	loop_timer_start(r->renew, RENEW_CHECK_MS, RENEW_CHECK_MS);
 	say_fingerprint(r);
 	return 0;
@@ -218,6 +245,7 @@ void web_remote_free(struct web_remote *r)
 	web_remote_close(r);
 	web_login_free(r->login);
 	settings_list_clear(&r->own);
+	free(r->lack);
 	free(r->tokens_problem);
 	free(r);
 }

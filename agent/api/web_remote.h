@@ -18,6 +18,7 @@ struct web_remote {
 	char *tokens_problem;     /* owned; why they could not be read; NULL */
 	struct settings_list own; /* names of this host */
 	struct web_cert *cert;    /* NULL: not open */
+	char *lack;               /* what was said of one that the admin gives; owned; NULL: nothing */
 	struct web_tls *tls;      /* NULL: not open */
 	struct loop_timer *renew; /* while it is open */
 };
@@ -29,6 +30,8 @@ void web_remote_free(struct web_remote *r);
 
 /* Whether somebody could come in: there is a password, or a token. -1 with *why (fresh text): what to do. */
 int web_remote_ready(const struct web_remote *r, char **why);
+/* Takes a new certificate if there is one: the agent's own one expires, or the admin has given another. */
+void web_remote_renew(struct web_remote *r);
 /* TLS at the address that `listen` has, whose descriptor is taken over. fn gets what comes in. -1 with *why. */
 int web_remote_open(struct web_remote *r, struct control_listen *listen, web_tls_fn *fn, void *arg, char **why);
 /* Cuts all connections. */

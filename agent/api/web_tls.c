@@ -87,7 +87,8 @@ static SSL_CTX *context_new(const struct web_cert *cert, char **why)
 {
 	static char groups[] = "X25519:P-256";
 	static const char suites[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:"
-				     "ECDHE-ECDSA-AES256-GCM-SHA384";
+				     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256:"
+				     "ECDHE-RSA-CHACHA20-POLY1305:ECDHE-RSA-AES256-GCM-SHA384";
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 
 	if (ctx != NULL) {

@@ -34,6 +34,8 @@ void config_init(struct config *c, const char *host_name)
 	c->settings.listen = mem_strdup("4170");
 	c->settings.web = mem_strdup("");
 	c->settings.metrics = mem_strdup("");
+	c->settings.web_certificate = mem_strdup("");
+	c->settings.web_key = mem_strdup("");
 	c->settings.name = mem_strdup(host_name);
 }
 
@@ -94,6 +96,8 @@ void config_free(struct config *c)
 	settings_list_clear(&c->pending);
 	config_given_free(c);
 	free(c->settings.web);
+	free(c->settings.web_certificate);
+	free(c->settings.web_key);
 	free(c->settings.name);
 	free(c->settings.listen);
 	free(c->settings.metrics);
@@ -349,6 +353,10 @@ int config_check(const struct config *c, const char *home, char **why)
 {
 	if (check_web(c, why) < 0)
 		return -1;
+	if ((c->settings.web_certificate[0] == '\0') != (c->settings.web_key[0] == '\0')) {
+		*why = mem_strdup("web-certificate and web-key belong together: set both or neither");
+		return -1;
+	}
 	for (size_t i = 0; i < c->ngroups; i++) {
 		if (check_group(c, i, home, why) < 0)
 			return -1;

@@ -338,6 +338,20 @@ static int set_path(char **to, const char *value)
 	return 0;
 }
 
+static int set_web_certificate(void *target, const char *value)
+{
+	struct settings *s = target;
+
+	return set_path(&s->web_certificate, value);
+}
+
+static int set_web_key(void *target, const char *value)
+{
+	struct settings *s = target;
+
+	return set_path(&s->web_key, value);
+}
+
 static int set_share(void *target, const char *value)
 {
 	struct config_group *g = target;
@@ -403,6 +417,7 @@ static const char rate_accepted[] = "off, or bytes per second: 64K to 100G, as a
 #define AT(kind, field) CONFIG_##kind, offsetof(struct settings, field), sizeof(((struct settings *)0)->field)
 
 static const char room_accepted[] = "off, or 1M or more, in bytes or with K, M or G (of 1024)";
+static const char file_accepted[] = "the absolute path of a file in PEM form, without ..";
 static const char name_accepted[] = "1 to 64 bytes of printable text without backslashes";
 static const char credential_accepted[] =
 	"the name of a credential (LoadCredential=NAME:...): ASCII without spaces, '/' or ':'";
@@ -425,6 +440,8 @@ const struct config_key config_agent_keys[] = {
 	{ "web-remote", set_web_remote, "yes or no", CONFIG_AFTER_RESTART, AT(NUMBER, web_remote) },
 	{ "web-name", set_web_name, "a host name without a port, at most 16 of them", CONFIG_AFTER_RESTART,
 	  AT(LIST, web_names) },
+	{ "web-certificate", set_web_certificate, file_accepted, CONFIG_AFTER_RESTART, AT(TEXT, web_certificate) },
+	{ "web-key", set_web_key, file_accepted, CONFIG_AFTER_RESTART, AT(TEXT, web_key) },
 	{ "rescan-interval", set_rescan, "60s to 30d, as a number with s, m, h or d", CONFIG_AFTER_RESTART,
 	  AT(NUMBER, rescan_s) },
 	{ "scrub-interval", set_scrub, "off, or 1s to 3650d, as a number with s, m, h or d", CONFIG_AFTER_RESTART,

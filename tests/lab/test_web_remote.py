@@ -289,6 +289,72 @@ def test_the_certificate_is_the_one_that_is_printed(hosts):
     assert again.startswith(key) and again != text and "the page has a new certificate: the old one is not for other.example" in a.log()
 
 
+def given_certificate(host, name, key="rsa:2048"):
+    """Files of an authority, and of a certificate of its for nas.example through another one."""
+    def ssl_tool(*args):
+        host.run("openssl", *args)
+    at = {k: host.path("%s-%s.pem" % (name, k)) for k in ("root", "root-key", "mid", "mid-key", "leaf", "leaf-key", "chain")}
+    for k, cn in (("root", "root"), ("mid", "mid"), ("leaf", "nas.example")):
+        signer = {"root": (), "mid": ("-CA", at["root"], "-CAkey", at["root-key"]), "leaf": ("-CA", at["mid"], "-CAkey", at["mid-key"])}[k]
+        more = ("-addext", "subjectAltName=DNS:nas.example") if k == "leaf" else ("-addext", "basicConstraints=critical,CA:TRUE")
+        kind = ("rsa:2048",) if key.startswith("rsa") else ("ec", "-pkeyopt", "ec_paramgen_curve:" + key)
+        ssl_tool("req", "-x509", "-newkey", *kind, "-nodes", "-keyout", at[k + "-key"], "-out", at[k], "-days", "90", "-subj", "/CN=" + cn,
+                 *more, *signer)
+    with open(at["chain"], "w") as f:
+        f.write(open(at["leaf"]).read() + open(at["mid"]).read())
+    os.chmod(at["leaf-key"], 0o640)
+    return at
+
+
+@pytest.mark.parametrize("key", ["rsa:2048", "P-384"])
+def test_the_admin_has_a_certificate_that_browsers_know(hosts, key):
+    a, b = hosts
+    at = given_certificate(a, "one", key)
+    link = a.path("key-link.pem")
+    os.symlink(at["leaf-key"], link)
+    more = "web-certificate = %s\nweb-key = %s\n" % (at["chain"], link)
+    a.daemon.stop()
+    os.unlink(os.path.join(a.home, "web.pem"))
+    a.daemon.start(*settings(a, SETTINGS + more))
+    client = Client(a, b)
+    assert client.ask("GET", "/v1/status")[0] == 401 and client.login() == 200
+    assert not os.path.exists(os.path.join(a.home, "web.pem"))
+    assert web_now(a)["fingerprint"] == ":".join("%02X" % n for n in client.seen)
+    # Who knows the authority alone has nothing to object to, by either version of TLS.
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        trusted = ssl.create_default_context(cafile=at["root"])
+        trusted.maximum_version = version
+        with trusted.wrap_socket(client.dial(), server_hostname="nas.example") as s:
+            assert s.getpeercert()["subject"][0][0] == ("commonName", "nas.example")
+    assert "web-certificate" not in a.log()
+    # The next one is taken at a reload. What is wrong with it is said, and the old one stays.
+    other = given_certificate(a, "two", key)
+    before = web_now(a)["fingerprint"]
+    os.replace(other["chain"], at["chain"])
+    a.daemon.reload()
+    until("the log says what is wrong", lambda: "the page keeps its certificate: web-certificate" in a.log())
+    assert web_now(a)["fingerprint"] == before and client.ask("GET", "/v1/status")[0] == 200
+    os.replace(other["leaf-key"], at["leaf-key"])
+    a.daemon.reload()
+    until("it has the new one", lambda: web_now(a)["fingerprint"] != before)
+    assert client.ask("GET", "/v1/status")[0] == 200 and web_now(a)["fingerprint"] == ":".join("%02X" % n for n in client.seen)
+    # With what is wrong at the start the page stays shut.
+    other = given_certificate(a, "three", key)
+    for change, says in ((lambda: os.chmod(at["leaf-key"], 0o644), "everybody can read it"),
+                         (lambda: os.replace(other["leaf-key"], at["leaf-key"]), "is not that of the key"),
+                         (lambda: os.unlink(at["leaf-key"]), "web-key %s: No such file" % link)):
+        a.daemon.stop()
+        change()
+        a.daemon.start(*settings(a, SETTINGS + more))
+        until("the log says so", lambda: "the page is not served" in a.log() and says in a.log())
+        with pytest.raises(ConnectionRefusedError):
+            Client(a, b).dial()
+    a.daemon.stop()
+    got = a.run(os.path.join(agents.BUILD, "lanyardd"), "--home", a.home, *settings(a, SETTINGS + "web-key = /x\n"), "--check-config", check=False)
+    assert got.returncode == 78 and b"web-certificate and web-key belong together" in got.stderr
+    a.daemon.start(*settings(a))
+
+
 def test_others_cannot_read_its_secrets_or_the_door_stays_shut(hosts):
     a, b = hosts
     a.daemon.stop()
