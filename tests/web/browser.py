@@ -196,7 +196,8 @@ class Browser:
             ".then((r) => done(r.violations.map((v) => v.id + ': ' + v.nodes[0].html)))")
 
     def pictures(self, name):
-        """Keep the view as it is at 400 and 1,600 pixels, light and dark. Nothing may be wider than the window, or hinder people."""
+        """Keep the view as it is at 400 and 1,600 pixels, light and dark. Nothing may be wider than the window, also at 2,000, or hinder
+        people."""
         os.makedirs(PICTURES, exist_ok=True)
         for width in (400, 1600):
             for scheme in ("light", "dark"):
@@ -207,6 +208,9 @@ class Browser:
                 if (width == 400) == (scheme == "dark"):
                     found = self.axe()
                     assert found == [], "%s at %d pixels, %s: %s" % (name, width, scheme, found)
+        self.look(2000, 1000)
+        wide = self.run(WIDE)
+        assert wide == [], "%s at 2,000 pixels: wider than the window: %s" % (name, wide)
         self.look()
 
     def complaints(self):
