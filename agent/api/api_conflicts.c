@@ -80,8 +80,8 @@ static void add_copy(struct conflicts *c, struct engine *e, const struct record 
 	if (index_get(engine_index(e), of, &r) > 0 && !r.deleted)
 		json_array_append_new(sides, conflict_side(e, &r, r.modified_by == self));
 	json_array_append_new(sides, conflict_side(e, copy, conflict_is_by(copy->path, self)));
-	document = json_pack("{s:o, s:o, s:o, s:o}", "group", api_name(engine_name(e)), "path", api_name(of), "copy",
-	                     api_name(copy->path), "sides", sides);
+	document = json_pack("{s:o, s:o, s:o, s:o, s:o}", "group", api_name(engine_name(e)), "group_id",
+	                     api_group_id(e), "path", api_name(of), "copy", api_name(copy->path), "sides", sides);
 	if (c->any)
 		bytes_append(out, ",\n", 2);
 	control_append(out, document, "");

@@ -27,11 +27,12 @@ static bool requests_add(void *arg, const struct requests_item *item)
 	struct request_list *list = arg;
 
 	json_array_append_new(list->array,
-	                      json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:s, s:o, s:o}", "group",
-	                                api_name(engine_name(list->engine)), "agent", api_agent_id(&item->asker),
-	                                "name", api_name(item->name), "address", api_message(item->address), "since",
-	                                (json_int_t)item->heard_s, "message", api_name(item->message), "code",
-	                                item->code, "giver", api_agent_id(&item->giver), "giver_name",
+	                      json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:s, s:o, s:o}", "group",
+	                                api_name(engine_name(list->engine)), "group_id", api_group_id(list->engine),
+	                                "agent", api_agent_id(&item->asker), "name", api_name(item->name), "address",
+	                                api_message(item->address), "since", (json_int_t)item->heard_s, "message",
+	                                api_name(item->message), "code", item->code, "giver",
+	                                api_agent_id(&item->giver), "giver_name",
 	                                member_name(list->engine, &item->giver)));
 	return true;
 }

@@ -383,10 +383,11 @@ static bool downloads_add(void *arg, const struct fetch_download *d)
 	if (!d->complete && d->rate > 0)
 		eta = json_integer((d->size - d->done + d->rate - 1) / d->rate);
 	json_array_append_new(d->complete ? list->complete : list->array,
-	                      json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "state",
-	                                d->complete ? "C" : "D", "group", api_name(engine_name(list->engine)), "path",
-	                                api_name(d->path), "done", (json_int_t)d->done, "percent", (json_int_t)percent,
-	                                "size", (json_int_t)d->size, "rate", (json_int_t)d->rate, "eta", eta, "reason",
+	                      json_pack("{s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "state",
+	                                d->complete ? "C" : "D", "group", api_name(engine_name(list->engine)),
+	                                "group_id", api_group_id(list->engine), "path", api_name(d->path), "done",
+	                                (json_int_t)d->done, "percent", (json_int_t)percent, "size",
+	                                (json_int_t)d->size, "rate", (json_int_t)d->rate, "eta", eta, "reason",
 	                                api_message(d->reason)));
 	return true;
 }
@@ -405,10 +406,10 @@ static bool history_add(void *arg, const struct engine_past *p)
 {
 	struct download_list *list = arg;
 
-	json_array_append_new(list->array,
-	                      json_pack("{s:s, s:o, s:o, s:I, s:I}", "state", "C", "group",
-	                                api_name(engine_name(list->engine)), "path", api_name(p->path), "size",
-	                                (json_int_t)p->size, "finished", (json_int_t)p->finished_s));
+	json_array_append_new(list->array, json_pack("{s:s, s:o, s:o, s:o, s:I, s:I}", "state", "C", "group",
+	                                             api_name(engine_name(list->engine)), "group_id",
+	                                             api_group_id(list->engine), "path", api_name(p->path), "size",
+	                                             (json_int_t)p->size, "finished", (json_int_t)p->finished_s));
 	return true;
 }
 

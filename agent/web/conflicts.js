@@ -21,10 +21,10 @@ const KEEP = { mine: "mine", theirs: "theirs", both: "both" };
 const chosen = new Set();
 
 const draw = () => document.dispatchEvent(new Event("lanyard-draw"));
-const keyOf = (c) => c.group + "\n" + c.copy;
+const keyOf = (c) => c.group_id + "\n" + c.copy;
 
 function groupOf(c) {
-	return state.status.groups.find((g) => g.group === c.group);
+	return state.status.groups.find((g) => g.id === c.group_id);
 }
 
 function author(c, side) {

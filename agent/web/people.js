@@ -293,7 +293,7 @@ export const people = {
 		if (!g) return noGroup("Members");
 		if (g.role === "owner" && invites.id !== g.id) setTimeout(() => invites.id !== g.id && loadInvites(g.id), 0);
 		const members = state.members[g.id] || [],
-			asks = state.requests.filter((r) => r.group === g.group);
+			asks = state.requests.filter((r) => r.group_id === g.id);
 		return [
 			h("h1", {}, "Members"),
 			groupChoice("members", g),

@@ -118,16 +118,15 @@ function drawPieces(canvas) {
 	}
 }
 
-const isOpen = () => open && state.downloads.find((t) => t.group + "/" + t.path === open && t.state === "D");
+const isOpen = () => open && state.downloads.find((t) => t.group_id + "/" + t.path === open && t.state === "D");
 
 async function loadPieces() {
 	timer = null;
 	const d = isOpen();
 	if (!d || asking || document.hidden || !location.hash.startsWith("#/transfers")) return;
-	const g = state.status.groups.find((x) => x.group === d.group);
 	asking = true;
 	try {
-		pieces = await get(ofGroup(g ? g.id : d.group, "pieces"), { path: d.path });
+		pieces = await get(ofGroup(d.group_id, "pieces"), { path: d.path });
 		piecesWhy = null;
 	} catch (e) {
 		pieces = null;
@@ -203,7 +202,7 @@ function pieceMap(d) {
 }
 
 function downloadItem(d) {
-	const key = d.group + "/" + d.path;
+	const key = d.group_id + "/" + d.path;
 	return h(
 		"li",
 		{ key, class: "transfer" },
@@ -330,7 +329,7 @@ export const transfers = {
 							done.map((d) =>
 								h(
 									"li",
-									{ key: d.group + "/" + d.path },
+									{ key: d.group_id + "/" + d.path },
 									icon("ok"),
 									h("span", { class: "what" }, plain(d.path), " ", h("span", { class: "muted" }, plain(d.group))),
 									h("span", { class: "num" }, bytes(d.size)),

@@ -10,12 +10,12 @@ const shareFile = (g, path) => quote(g.share + "/" + path);
 // --- requests ---
 
 export function requestItem(r) {
-	const g = state.status.groups.find((x) => x.group === r.group);
+	const g = state.status.groups.find((x) => x.id === r.group_id);
 	const owner = g && g.role === "owner";
 	const decide = (what, body, said) => act(ofGroup(g.id, what), { agent: r.agent, ...body }, said);
 	return h(
 		"li",
-		{ key: r.agent + r.group, class: "item request" },
+		{ key: r.agent + r.group_id, class: "item request" },
 		h(
 			"div",
 			{},

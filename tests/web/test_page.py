@@ -280,6 +280,96 @@ def test_settle_conflicts(lab, browse):
     assert page.complaints() == [] and page.driver.title != "broken"
 
 
+def test_groups_of_one_name_are_told_apart(lab, browse):
+    """Two people have founded a group home each. What is done goes to the one it is about, whichever comes first."""
+    a, b = alone(lab, "a", "b")
+    shares = {}
+    made = {h: h.cli("create", "home", "--share", h.path("home of " + h.name)) for h in (a, b)}
+    for founder, other in ((b, a), (a, b)):
+        other.cli("join", "--invite", founder.invite(made[founder]["id"]), "--share", other.path("home of " + founder.name))
+        shares[made[founder]["id"]] = [h.path("home of " + founder.name) for h in (a, b)]
+    a.wait_peers(1)
+    for id_, (at_a, at_b) in shares.items():
+        trees.write(at_a, {"%d.txt" % i: b"first" for i in range(3)})
+    for id_ in shares:
+        for h in (a, b):
+            h.wait_sync(60, 1, id_)
+    for id_, (at_a, at_b) in shares.items():
+        netlab.apart(a, b, lambda: trees.write(at_a, {"%d.txt" % i: b"of a" for i in range(3)}),
+                     lambda: trees.write(at_b, {"%d.txt" % i: b"of b" for i in range(3)}))
+    netlab.until("a has all conflicts", lambda: len(a.cli("conflicts")["conflicts"]) == 6, 60)
+    page = browse(a)
+    page.go("attention")
+    page.see(".item", "0.txt")
+    # Many at once: all of one group.
+    kept, settled = [g["id"] for g in a.cli("status")["groups"]]
+    for i in range(3):
+        page.click(".item:has(a[href^='#/conflicts/%s']) input:not(:checked)" % settled)
+        page.see("header .muted", "%d chosen" % (i + 1))
+    page.click("header .actions button", "Keep theirs")
+    page.see("dialog", "Settle 3 conflicts?")
+    page.click("dialog button", "Settle")
+    page.see(".message", "Settled 3 conflicts")
+    netlab.until("those of one group are gone", lambda: {c["group_id"] for c in a.cli("conflicts")["conflicts"]} == {kept}, 60)
+    assert len(a.cli("conflicts")["conflicts"]) == 3
+    for i in range(3):
+        with open(os.path.join(shares[settled][0], "%d.txt" % i), "rb") as f:
+            assert f.read() == b"of b"
+    assert page.complaints() == []
+
+
+def test_ask_to_join_and_keep_what_is_chosen(lab, browse):
+    """All by the page of who asks: the request, its code, on demand, get and drop, unshare and share; a version goes elsewhere."""
+    a, b = lab.host("a"), lab.host("b")
+    a.daemon.start("--discovery", "embedded", "--web", browser.WEB)
+    b.daemon.start("--discovery", "embedded")
+    b.cli("create", "pics", "--share", b.share)
+    trees.write(b.share, {"one.txt": b"1", "two.txt": b"2"})
+    page = browse(a)
+    page.go("join")
+    netlab.until("a sees the group", lambda: page.click("button", "Look again") or "pics" in page.text(), 60)
+    page.click(".item summary", "Ask to join")
+    page.type("#seen-0-share", a.share)
+    page.type("#seen-0-message", "let me in")
+    page.click(".item button", "Ask")
+    netlab.until("b is asked", lambda: b.cli("requests")["requests"], 60)
+    request, = b.cli("requests")["requests"]
+    assert request["message"] == "let me in"
+    page.see(".code", request["code"])
+    b.cli("accept", "pics", request["code"])
+    page.go("")
+    page.see(".group h2", "pics", timeout=60)
+    netlab.until("a has the files", lambda: os.path.exists(a.file("two.txt")), 60)
+    page.go("members")
+    page.click("button", "Keep what is chosen")
+    page.see(".message", "Nothing more comes")
+    page.go("files")
+    page.click("button[aria-label='Actions for one.txt']")
+    page.click(".details button", "Drop")
+    page.see(".message", "Dropped 1")
+    netlab.until("it is dropped", lambda: not os.path.exists(a.file("one.txt")), 30)
+    assert b.read("one.txt") == b"1"
+    page.see(".stand", "not here")
+    page.click(".details button", "Get")
+    netlab.until("it is back", lambda: os.path.exists(a.file("one.txt")), 30)
+    page.click(".details button", "Unshare")
+    page.click("dialog button", "Unshare")
+    page.see(".stand", "only here, not shared")
+    page.click(".details button", "Share")
+    page.see(".message", "Shared again")
+    # What b replaces is a version here, and is put elsewhere.
+    trees.write(b.share, {"two.txt": b"another"})
+    netlab.until("it has come", lambda: a.read("two.txt") == b"another", 30)
+    page.type("#gone", "two.txt")
+    page.click(".inline button", "Show")
+    page.click(".timeline summary", "Elsewhere")
+    page.type(".timeline input[name=to]", "old/two.txt")
+    page.click(".timeline button", "Restore there")
+    netlab.until("the version is elsewhere at b", lambda: os.path.exists(b.file("old/two.txt")), 30)
+    assert b.read("old/two.txt") == b"2" and b.read("two.txt") == b"another"
+    assert page.complaints() == []
+
+
 def test_release_held_deletions_and_restore_a_version(lab, browse):
     a, b = together(lab, files={"trip/%02d.jpg" % i: b"picture %d" % i for i in range(40)})
     page = browse(a)
