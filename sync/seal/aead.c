@@ -20,7 +20,7 @@
 struct aead_thread {
 	EVP_CIPHER_CTX *gcm;
 	EVP_MAC_CTX *hmac;    /* its digest is set */
-	EVP_MAC_CTX *siphash; /* its size is set */
+	EVP_MAC_CTX *siphash; /* its size is set; NULL: OpenSSL has none */
 };
 
 static pthread_once_t aead_once = PTHREAD_ONCE_INIT;
@@ -55,9 +55,9 @@ static void aead_fetch(void)
 	mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	siphash = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
 	kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
-	if (cipher == NULL || mac == NULL || siphash == NULL || kdf == NULL ||
-	    pthread_key_create(&aead_key, aead_thread_end) != 0)
-		aead_give_up("AES-256-GCM, HMAC, HKDF or SipHash is not available");
+	if (cipher == NULL || mac == NULL || kdf == NULL || pthread_key_create(&aead_key, aead_thread_end) != 0)
+		aead_give_up("AES-256-GCM, HMAC or HKDF is not available");
+	ERR_clear_error();
 }
 
 static struct aead_thread *contexts(void)
@@ -75,10 +75,13 @@ static struct aead_thread *contexts(void)
 	mine = MEM_NEW(struct aead_thread);
 	mine->gcm = EVP_CIPHER_CTX_new();
 	mine->hmac = EVP_MAC_CTX_new(mac);
-	mine->siphash = EVP_MAC_CTX_new(siphash);
-	if (mine->gcm == NULL || mine->hmac == NULL || mine->siphash == NULL ||
-	    EVP_MAC_CTX_set_params(mine->hmac, digest) != 1 || EVP_MAC_CTX_set_params(mine->siphash, size) != 1)
+	if (mine->gcm == NULL || mine->hmac == NULL || EVP_MAC_CTX_set_params(mine->hmac, digest) != 1)
 		aead_give_up("no context");
+	if (siphash != NULL) {
+		mine->siphash = EVP_MAC_CTX_new(siphash);
+		if (mine->siphash == NULL || EVP_MAC_CTX_set_params(mine->siphash, size) != 1)
+			aead_give_up("no context");
+	}
 	if (pthread_setspecific(aead_key, mine) != 0)
 		aead_give_up("no memory for a thread's contexts");
 	return mine;
@@ -195,6 +198,13 @@ void aead_siphash(uint8_t out[AEAD_SIPHASH_LEN], const uint8_t key[AEAD_SIPHASH_
 	EVP_MAC_CTX *ctx = contexts()->siphash;
 	size_t got = 0;
 
+	if (ctx == NULL) {
+		uint8_t prf[AEAD_PRF_LEN];
+
+		aead_prf(prf, key, AEAD_SIPHASH_KEY, &(struct aead_part){ .p = p, .n = n }, 1);
+		memcpy(out, prf, AEAD_SIPHASH_LEN);
+		return;
+	}
 	if (EVP_MAC_init(ctx, key, AEAD_SIPHASH_KEY, NULL) != 1 || EVP_MAC_update(ctx, p, n) != 1 ||
 	    EVP_MAC_final(ctx, out, &got, AEAD_SIPHASH_LEN) != 1 || got != AEAD_SIPHASH_LEN)
 		aead_give_up("SipHash cannot be computed");

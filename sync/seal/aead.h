@@ -40,7 +40,8 @@ void aead_prf(uint8_t out[AEAD_PRF_LEN], const void *key, size_t key_n, const st
 void aead_hkdf(uint8_t *out, size_t n, const void *salt, size_t salt_n, const void *secret, size_t secret_n,
                const struct aead_part *info, size_t ninfo);
 /* SipHash-2-4 with 64 bits (Aumasson and Bernstein, 2012): whoever does not know the key cannot make two inputs that
- * have one output. The key is not one of a group's: it stays in the thread's context until the next call. */
+ * have one output. If OpenSSL has none (it is limited to FIPS, or was built so), the first bytes of HMAC-SHA-256: so it
+ * serves for what stays here. The key is not one of a group's: it stays in the thread's context until the next call. */
 void aead_siphash(uint8_t out[AEAD_SIPHASH_LEN], const uint8_t key[AEAD_SIPHASH_KEY], const void *p, size_t n);
 
 #endif
