@@ -4,7 +4,8 @@
  * An input is a list of steps. The first byte says what follows: 0 CORES, 1 OBJECT, 2 VAULT, 3 KEYS, each a length
  * (2 bytes) and a message as the wire has it; 4: changes to a row without objects: their number, and for each the
  * offset (2) and what is added to the byte; 5: a row that needs an object; 6: changes to this object, in the same form;
- * 7: a turn. */
+ * 7: a turn; 8: a row that needs another block; 9: changes to a patch that makes this block of one that the vault has.
+ * Any other step is a turn. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { NOW = 1800000000, BLOCK = 300, STEPS = 64, IDLE_TURNS = 8, EPOCH = 100 };
 enum { OBJECT_HEAD_SEEN = 1 + 1 + OBJECT_REF + 4 }; /* bytes of a block's head, which a vault checks */
+enum { BASE_ROW = 3, PATCHED_ROW = 4 };
 
 struct told {
 	struct bytes core, endorsement;
@@ -40,9 +42,10 @@ static struct index *ix;
 static struct share *share;
 static struct vault *vault;
 static uint64_t member;
-static struct told folder_row, file_row;
-static uint8_t *object;
-static size_t nobject;
+static struct told folder_row, file_row, base_row, patched_row;
+static uint8_t *object, *base, *patch;
+static size_t nobject, nbase, npatch;
+static uint8_t base_name[INDEX_VAULT_OBJECT], patched_name[INDEX_VAULT_OBJECT];
 static uint32_t asked; /* the number of what the vault asked for last */
 
 static void clean_up(void)
@@ -159,22 +162,110 @@ static void seal(struct told *t, const struct record *r, uint64_t seq)
 	endorse_batch_free(b);
 }
 
-static void seal_rows(void)
-{
-	static const uint8_t block[BLOCK];
-	static struct version_entry entry = { 5, 1 };
-	const struct object_input in = { .kind = OBJECT_BLOCK, .content = block, .n = BLOCK };
-	struct record dir = { .kind = RECORD_DIR, .mode = 0755 }, file = { .kind = RECORD_FILE, .mode = 0644 };
-	static char dir_path[] = "a folder", file_path[] = "a file";
+static struct version_entry entry = { 5, 1 };
 
-	dir.path = dir_path;
-	file.path = file_path;
-	dir.version = file.version = (struct version){ .n = 1, .e = &entry };
+/* The row of a file of one block, and the block. name: NULL: nobody asks for it. */
+static uint8_t *seal_file(struct told *t, const char *path, uint64_t seq, uint8_t fill, size_t *n,
+                          uint8_t name[INDEX_VAULT_OBJECT])
+{
+	uint8_t block[BLOCK];
+	const struct object_input in = { .kind = OBJECT_BLOCK, .content = block, .n = BLOCK };
+	struct record file = { .kind = RECORD_FILE, .mode = 0644 };
+	uint8_t *sealed;
+
+	memset(block, fill, sizeof(block));
+	file.path = mem_strdup(path);
+	file.version = (struct version){ .n = 1, .e = &entry };
 	file.content = (struct content){ .size = BLOCK, .nblocks = 1 };
 	sha256(file.content.root, block, BLOCK);
+	seal(t, &file, seq);
+	sealed = object_seal(keys, &in, n);
+	if (name != NULL) {
+		name[0] = OBJECT_BLOCK;
+		put_u64(name + 1, keys_about(keys)->id);
+		object_name(keys, OBJECT_BLOCK, file.content.root, name + 9);
+	}
+	free(file.path);
+	return sealed;
+}
+
+static void seal_rows(void)
+{
+	static const uint8_t runs[32] = { 1 };
+	static char dir_path[] = "a folder";
+	struct record dir = { .kind = RECORD_DIR, .mode = 0755, .path = dir_path };
+	struct object_input in = { .kind = OBJECT_PATCH, .content = runs, .n = sizeof(runs), .nrefs = 1 };
+	size_t n;
+
+	dir.version = (struct version){ .n = 1, .e = &entry };
 	seal(&folder_row, &dir, 1);
-	seal(&file_row, &file, 2);
-	object = object_seal(keys, &in, &nobject);
+	object = seal_file(&file_row, "a file", 2, 0, &nobject, NULL);
+	base = seal_file(&base_row, "a base", BASE_ROW, 1, &nbase, base_name);
+	free(seal_file(&patched_row, "changed", PATCHED_ROW, 2, &n, patched_name));
+	in.name = patched_name + 9;
+	in.refs = base_name + 1;
+	patch = object_seal(keys, &in, &npatch);
+}
+
+/* A row, as it is or (r) with changes. */
+static void tell_row(const struct told *t, uint64_t seq, struct reader *r);
+
+static void calm(void)
+{
+	for (int n = 0; n < IDLE_TURNS; n = workers_pending(workers) == 0 ? n + 1 : 0)
+		loop_turn(loop, workers_pending(workers) > 0);
+}
+
+/* All of the vault that stays from one input to the next. */
+static bool has_base_alone(void)
+{
+	struct index_vault_object is;
+
+	return index_vault_totals(ix).rows == 1 && index_vault_totals(ix).objects == 1 &&
+	       index_vault_object_get(ix, base_name, &is) == 1 && !is.gone && is.refs == 1;
+}
+
+static void store_base(void)
+{
+	const struct msg_vault hello = { .what = MSG_VAULT_HELLO,
+		                         .epoch = EPOCH,
+		                         .seq = BASE_ROW,
+		                         .role_known = ROLE_MEMBER };
+	struct msg_object m = { .status = MSG_OBJECT_HERE, .bytes = { base, nbase } };
+
+	vault_up(vault, member, &hello);
+	tell_row(&base_row, BASE_ROW, NULL);
+	calm();
+	m.request = asked;
+	vault_object_in(vault, member, &m);
+	while (!has_base_alone())
+		loop_turn(loop, true);
+	vault_down(vault, member);
+	loop_turn(loop, false);
+	if (index_commit(ix) < 0)
+		abort();
+}
+
+static bool is_patched(void *arg, const struct index_vault_core *c)
+{
+	if (c->ncore != patched_row.core.len || memcmp(c->core, patched_row.core.p, c->ncore) != 0)
+		return true;
+	*(uint64_t *)arg = c->seq;
+	return false;
+}
+
+/* What came right does not stay for the next input. */
+static void forget_patched(void)
+{
+	struct index_vault_object is;
+	uint64_t seq = 0;
+
+	(void)index_vault_since(ix, 0, 2, is_patched, &seq);
+	if (seq != 0 && index_vault_remove(ix, seq, &patched_name, 1, NOW) < 0)
+		abort();
+	if (index_vault_object_get(ix, patched_name, &is) == 1 &&
+	    (!is.needs || index_vault_object_remove(ix, patched_name, NOW) < 0))
+		abort();
 }
 
 static struct vault_config config = { .ops = &ops };
@@ -206,6 +297,7 @@ static void setup(void)
 	free(path);
 	log_set_level(LOG_ERROR);
 	(void)atexit(clean_up);
+	store_base();
 }
 
 /* --- steps --- */
@@ -282,6 +374,17 @@ static void give_changed(struct reader *r)
 	free(p);
 }
 
+/* With no changes it is right, and may be stored. Changed, it is none, or of another block. */
+static void give_patch(struct reader *r)
+{
+	uint8_t *p = mem_dup(patch, npatch);
+	struct msg_object m = { .request = asked, .status = MSG_OBJECT_HERE, .bytes = { p, npatch } };
+
+	piece_change(r, p, OBJECT_HEAD_SEEN + OBJECT_REF);
+	vault_object_in(vault, member, &m);
+	free(p);
+}
+
 static void step(struct reader *r)
 {
 	static void (*const raw[])(const uint8_t *p, size_t n) = { tell, give, say, send_mail };
@@ -295,6 +398,10 @@ static void step(struct reader *r)
 		tell_row(&file_row, 2, NULL);
 	} else if (what == 6) {
 		give_changed(r);
+	} else if (what == 8) {
+		tell_row(&patched_row, PATCHED_ROW, NULL);
+	} else if (what == 9) {
+		give_patch(r);
 	} else {
 		loop_turn(loop, workers_pending(workers) > 0);
 	}
@@ -317,12 +424,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vault_up(vault, member, &hello);
 	for (int i = 0; i < STEPS && !r.bad && reader_left(&r) > 0; i++)
 		step(&r);
-	for (int calm = 0; calm < IDLE_TURNS; calm = workers_pending(workers) == 0 ? calm + 1 : 0)
-		loop_turn(loop, workers_pending(workers) > 0);
+	calm();
 	vault_down(vault, member);
 	loop_turn(loop, false);
+	forget_patched();
 	(void)index_commit(ix);
-	if (index_vault_totals(ix).rows != 0 || index_vault_totals(ix).objects != 0)
+	if (!has_base_alone())
 		abort();
 	return 0;
 }
