@@ -18,7 +18,7 @@
 
 enum {
 	GIVE_WANTS = 8192,      /* that wait */
-	GIVE_READS = 4,         /* at once, for one vault, */
+	GIVE_READS = 16,        /* at once, for one vault, */
 	GIVE_READING = 8 << 20, /* and bytes of these */
 	GIVE_PER_TURN = 32,     /* of the loop, for one vault */
 	GIVE_ROWS = 4,          /* whose names are kept, of those that have more than KEEPING_NAMES_SHORT blocks, */

@@ -210,7 +210,7 @@ static struct keeping_tell_job *tell_gather(struct keeping *k, struct keeping_va
 /* --- noting --- */
 
 /* Notes how the contents are sealed. 1: something was written; 0: all of it is known; -1: one of them is sealed with
- * another generation by now, of which the keys are here, or the index fails. */
+ * another generation by now, of which the keys are here; -2: the index fails. */
 static int tell_note(const struct keeping_tell_job *job)
 {
 	struct index *index = job->k->config.index;
@@ -226,10 +226,10 @@ static int tell_note(const struct keeping_tell_job *job)
 		rc = index_sealed_get(index, &t->r.content, &known);
 		if (rc > 0 && known.generation == t->generation)
 			continue;
-		if (rc < 0 || (rc > 0 && keeping_keys_find(job->keys, known.generation) != NULL))
+		if (rc > 0 && keeping_keys_find(job->keys, known.generation) != NULL)
 			return -1;
-		if (index_sealed_put(index, &t->r.content, &t->note) < 0)
-			return -1;
+		if (rc < 0 || index_sealed_put(index, &t->r.content, &t->note) < 0)
+			return -2;
 		wrote = 1;
 	}
 	return wrote;
@@ -325,7 +325,8 @@ static bool tell_finish(struct keeping *k, struct keeping_vault *v)
 	if (noted >= 0)
 		tell_send(k, v, job);
 	tell_drop(v);
-	return true;
+	/* An index that fails now fails at the next rows too: they wait for the tick. */
+	return noted != -2;
 }
 
 static void tell_done(void *arg)

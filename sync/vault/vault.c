@@ -35,7 +35,10 @@ static void vault_pumped(void *arg)
 
 static void vault_sync_due(void *arg)
 {
-	vault_arrival_sync(arg, true);
+	struct vault *v = arg;
+
+	v->sync_failed = false;
+	vault_arrival_sync(v, true);
 }
 
 static void vault_second(void *arg)
@@ -53,8 +56,10 @@ static void vault_second(void *arg)
 	vault_scrub_tick(v);
 	if (v->reset_due)
 		vault_repair_reset(v);
-	DL_FOREACH(v->peers, p)
+	DL_FOREACH(v->peers, p) {
+		vault_pending_tick(v, p);
 		vault_cores_ask_again(v, p);
+	}
 	loop_timer_start(v->pump, 0, 0);
 }
 
@@ -92,10 +97,10 @@ struct vault *vault_new(const struct vault_config *c, char **why)
 {
 	struct vault *v = MEM_NEW(struct vault);
 	struct vault_first_job *first;
-	int64_t tick_ms = c->tick_ms > 0 ? c->tick_ms : 1000;
 
 	*why = NULL;
 	v->config = *c;
+	v->tick_ms = c->tick_ms > 0 ? c->tick_ms : 1000;
 	v->share = share_handle_of(c->share);
 	if (v->share == NULL) {
 		*why = mem_printf("%s: %s", share_path(c->share), strerror(errno));
@@ -111,7 +116,7 @@ struct vault *vault_new(const struct vault_config *c, char **why)
 	v->pump = loop_timer_new(c->loop, vault_pumped, v);
 	v->sync = loop_timer_new(c->loop, vault_sync_due, v);
 	v->second = loop_timer_new(c->loop, vault_second, v);
-	loop_timer_start(v->second, tick_ms, tick_ms);
+	loop_timer_start(v->second, v->tick_ms, v->tick_ms);
 	vault_arrival_new(v);
 	vault_clock_new(v);
 	vault_kept_new(v);

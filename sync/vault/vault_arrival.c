@@ -230,8 +230,12 @@ static void arrival_patch_fails(struct vault *v, struct vault_object *o)
 /* Into the index, which then has it. */
 static void arrival_put(struct vault *v, struct vault_object *o)
 {
-	bool here = index_vault_object_put(v->config.index, &o->is, (const uint8_t(*)[INDEX_VAULT_OBJECT])o->refs,
-	                                   o->nrefs, v->now_s) == 0;
+	bool here;
+
+	if (o->baseless)
+		(void)index_vault_object_lose(v->config.index, o->name);
+	here = index_vault_object_put(v->config.index, &o->is, (const uint8_t(*)[INDEX_VAULT_OBJECT])o->refs, o->nrefs,
+	                              v->now_s) == 0;
 
 	if (!here && o->nwaiters > 0 && vault_object_is_patch(o))
 		arrival_patch_fails(v, o);
@@ -268,6 +272,8 @@ static void sync_job_done(void *arg)
 	if (s->error != 0) {
 		v->disk_full = true;
 		v->disk_error = s->error;
+		v->sync_failed = true;
+		loop_timer_stop(v->sync);
 	}
 	DL_FOREACH_SAFE(v->written, o, next) {
 		if (v->stopping || o->state != VAULT_SYNCING)
@@ -302,6 +308,12 @@ void vault_arrival_sync(struct vault *v, bool at_once)
 
 	if (v->nwritten == 0 || v->syncing || v->stopping)
 		return;
+	/* What failed is tried again after a while, whatever happens until then. */
+	if (v->sync_failed) {
+		if (!loop_timer_running(v->sync))
+			loop_timer_start(v->sync, VAULT_SYNC_AGAIN_MS, 0);
+		return;
+	}
 	if (!at_once && v->nwritten < VAULT_SYNC_OBJECTS && v->written_bytes < VAULT_SYNC_BYTES) {
 		if (!loop_timer_running(v->sync))
 			loop_timer_start(v->sync, VAULT_SYNC_MS, 0);

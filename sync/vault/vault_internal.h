@@ -20,26 +20,27 @@
 #include "sync/vault/vault.h"
 
 enum {
-	VAULT_ROWS = 4096,            /* of one peer: told, and not stored yet */
-	VAULT_TOLD_BYTES = 20 << 20,  /* bytes of these, and of what waits to be checked */
-	VAULT_OBJECTS = 2048,         /* of one peer: wanted, and not stored yet */
-	VAULT_ASKED = 64,             /* of one peer: asked for */
-	VAULT_ASKED_BYTES = 16 << 20, /* what these may come to, as far as sizes can be foreseen */
-	VAULT_ARRIVED = 64 << 20,     /* bytes of objects that wait for a worker; more are asked for again */
-	VAULT_PAGE_WEIGHT = 128,      /* a wanted page counts as much as this number of blocks */
-	VAULT_SYNC_OBJECTS = 256,     /* written objects that are synced at once, */
-	VAULT_SYNC_BYTES = 64 << 20,  /* or their bytes, */
-	VAULT_SYNC_MS = 100,          /* or after so long */
-	VAULT_PAGES = 4,              /* of one row: asked for, or being filled */
-	VAULT_FORESEEN = 64 << 10,    /* bytes of an object, before any has come */
-	VAULT_ASKED_MS = 60000,       /* then another holder is asked */
-	VAULT_ASK_MS = 1000,          /* then a row that failed is asked for again; later ones after twice as long, */
-	VAULT_ASK_MOST_MS = 600000,   /* and so on up to this */
-	VAULT_SIBLINGS = 16,          /* cores of one path that stand */
-	VAULT_OLD = 8,                /* superseded cores of one path */
-	VAULT_TWINS = 64,             /* rows of one path that are pending; each is compared with the others */
-	VAULT_LOOKUPS = 512,          /* of objects in one turn of the loop */
-	VAULT_SHARDS = 256,           /* folders that the files of objects are in */
+	VAULT_ROWS = 4096,           /* of one peer: told, and not stored yet */
+	VAULT_TOLD_BYTES = 20 << 20, /* bytes of these, and of what waits to be checked */
+	VAULT_OBJECTS = 2048,        /* of one peer: wanted, and not stored yet */
+	VAULT_ASKED = 256,           /* of one peer: asked for */
+	VAULT_ASKED_BYTES = 8 << 20, /* what these may come to, as far as sizes can be foreseen */
+	VAULT_ARRIVED = 64 << 20,    /* bytes of objects that wait for a worker; more are asked for again */
+	VAULT_PAGE_WEIGHT = 128,     /* a wanted page counts as much as this number of blocks */
+	VAULT_SYNC_OBJECTS = 256,    /* written objects that are synced at once, */
+	VAULT_SYNC_BYTES = 64 << 20, /* or their bytes, */
+	VAULT_SYNC_MS = 100,         /* or after so long */
+	VAULT_SYNC_AGAIN_MS = 1000,  /* and after a sync that failed */
+	VAULT_PAGES = 4,             /* of one row: asked for, or being filled */
+	VAULT_FORESEEN = 64 << 10,   /* bytes of an object, before any has come */
+	VAULT_ASKED_S = 60,          /* then another holder is asked */
+	VAULT_ASK_MS = 1000,         /* then a row that failed is asked for again; later ones after twice as long, */
+	VAULT_ASK_MOST_MS = 600000,  /* and so on up to this */
+	VAULT_SIBLINGS = 16,         /* cores of one path that stand */
+	VAULT_OLD = 8,               /* superseded cores of one path */
+	VAULT_TWINS = 64,            /* rows of one path that are pending; each is compared with the others */
+	VAULT_LOOKUPS = 512,         /* of objects in one turn of the loop */
+	VAULT_SHARDS = 256,          /* folders that the files of objects are in */
 	VAULT_NAME_TEXT = 64 + 1 + 16 + 1 + 1 + 1, /* an object's file name, and NUL */
 };
 
@@ -125,7 +126,7 @@ struct vault_row {
 	bool dropped;                  /* to be freed once nothing waits on its behalf */
 	bool deep;                     /* something that is stored is gone: what its objects need is looked up too */
 	int tries;                     /* to store it */
-	struct vault_peer *queue;      /* whose queue it is in; NULL: none */
+	struct vault_row **queue;      /* a peer's, which it is in; NULL: none */
 	struct vault_row *prev, *next; /* in that queue */
 	struct vault_row *same_prev, *same_next; /* pending rows of the same path */
 	UT_hash_handle hh, hh_path;              /* by name; by path the first of those */
@@ -212,7 +213,9 @@ struct vault_peer {
 	struct endorse_root known;
 
 	/* Objects: */
+	struct vault_row *ready;    /* whose objects are here */
 	struct vault_row *rows;     /* whose refs are to be looked up */
+	int no_room;                /* above 0: the first of those would want too many objects; counts seconds */
 	struct vault_object *queue; /* to be asked for */
 	struct vault_object *asked; /* asked for */
 	size_t nobjects, nasked;    /* wanted on its behalf, pages by their weight; asked of it */
@@ -275,6 +278,7 @@ struct vault_object {
 	struct vault_peer *peer;    /* whose queue it is in, or who is asked */
 	uint64_t seq;               /* as whose row */
 	bool lost;                  /* its file was found missing or bad: patches may need it, so it has to be whole */
+	bool baseless;              /* of these: a patch without its base, which is kept until the block has come */
 	bool whole;                 /* asked for as what it is, no patch will do */
 	bool base;                  /* a patch waits for it */
 	uint32_t request;
@@ -354,6 +358,8 @@ void vault_pending_peer_gone(struct vault *v, struct vault_peer *p);
 /* An object that the row waited for is here, or cannot be had. */
 void vault_pending_met(struct vault *v, struct vault_row *row, bool here);
 void vault_pending_pump(struct vault *v);
+/* Once a second. */
+void vault_pending_tick(struct vault *v, struct vault_peer *p);
 void vault_pending_free_all(struct vault *v);
 
 /* --- vault_cores.c --- */
@@ -425,6 +431,7 @@ struct vault {
 	size_t nwritten;
 	int64_t written_bytes;
 	bool syncing;          /* a worker does it */
+	bool sync_failed;      /* the last one did: no other begins before `sync` fires */
 	int64_t arrived_bytes; /* of objects that workers have */
 	size_t foreseen;       /* bytes of the largest object of late */
 	uint32_t request;      /* the last one */
@@ -435,6 +442,7 @@ struct vault {
 	void (*page_met)(struct vault *v, struct vault_object *page);
 	/* And how a new object is come by. */
 	void (*seek)(struct vault *v, struct vault_object *o);
+	int64_t tick_ms;      /* what `second` takes for one */
 	int64_t now_s;        /* seconds: what ages and waits are counted by; see vault_clock.c */
 	int64_t clock_ms;     /* of the loop, when now_s was last counted up */
 	int64_t kept_since_s; /* since when the folder may have objects that the index does not know; 0: it has not */

@@ -18,8 +18,10 @@ static void object_free(struct vault *v, struct vault_object *o)
 {
 	HASH_DELETE(hh, v->objects, o);
 	vault_object_unask(o);
-	if (o->charged != NULL)
+	if (o->charged != NULL) {
 		o->charged->nobjects -= weight(o);
+		o->charged->no_room = 0;
+	}
 	free(o->waiters);
 	free(o->tried);
 	free(o->refs);
@@ -67,6 +69,7 @@ int vault_object_need(struct vault *v, struct vault_need *need, const uint8_t na
 {
 	struct index_vault_object is;
 	struct vault_object *o;
+	bool baseless;
 	int rc;
 
 	HASH_FIND(hh, v->objects, name, INDEX_VAULT_OBJECT, o);
@@ -75,10 +78,9 @@ int vault_object_need(struct vault *v, struct vault_need *need, const uint8_t na
 		return 1;
 	}
 	rc = index_vault_object_get(v->config.index, name, &is);
-	/* A block that is here as a patch is gone too if its base is. */
-	if (rc > 0 && vault_object_is_baseless(v, &is))
-		is.gone = index_vault_object_lose(v->config.index, name) >= 0;
-	if (rc < 0 || (rc > 0 && !is.gone))
+	/* A block that is here as a patch is missing too if its base is. */
+	baseless = rc > 0 && vault_object_is_baseless(v, &is);
+	if (rc < 0 || (rc > 0 && !is.gone && !baseless))
 		return rc < 0 ? -1 : 0;
 	/* The blocks of a page are wanted in any case: its weight stands for them. */
 	if (need->row != NULL && (charged == NULL || charged->nobjects >= VAULT_OBJECTS))
@@ -87,6 +89,7 @@ int vault_object_need(struct vault *v, struct vault_need *need, const uint8_t na
 	memcpy(o->name, name, sizeof(o->name));
 	o->need.page = o;
 	o->lost = rc > 0;
+	o->baseless = baseless;
 	o->charged = charged;
 	if (charged != NULL)
 		charged->nobjects += weight(o);
@@ -269,22 +272,49 @@ void vault_object_peer_gone(struct vault *v, struct vault_peer *p)
 	}
 }
 
+/* Patches that wait for it go on as if it could not be had: somebody else may have the blocks that they make. */
+static void let_patches_go(struct vault *v, struct vault_object *o)
+{
+	for (size_t i = 0; i < o->nwaiters;) {
+		struct vault_need *need = o->waiters[i];
+
+		if (need->row != NULL || !vault_object_is_patch(need->page)) {
+			i++;
+			continue;
+		}
+		o->waiters[i] = o->waiters[--o->nwaiters];
+		need->missing--;
+		v->page_met(v, need->page);
+	}
+}
+
+/* This peer does not give it in time. */
+static void seek_elsewhere(struct vault *v, struct vault_peer *p, struct vault_object *o)
+{
+	let_patches_go(v, o);
+	if (o->nwaiters > 0 && holder_of(o, o) == NULL)
+		return;
+	p->late += o->state == VAULT_ASKED_FOR;
+	vault_object_unask(o);
+	vault_object_seek(v, o);
+}
+
 /* A peer that does not answer holds up nobody's rows but its own. */
 void vault_object_tick(struct vault *v)
 {
-	int64_t now = loop_now_ms(v->config.loop);
+	int64_t now = loop_now_ms(v->config.loop), least = VAULT_ASKED_S * v->tick_ms;
 	struct vault_object *o, *next;
 	struct vault_peer *p;
 
 	DL_FOREACH(v->peers, p) {
+		if (p->asked == NULL || now - p->asked->asked_ms < least)
+			continue; /* the others were asked for later */
+		DL_FOREACH_SAFE(p->queue, o, next)
+			seek_elsewhere(v, p, o);
 		DL_FOREACH_SAFE(p->asked, o, next) {
-			if (now - o->asked_ms < VAULT_ASKED_MS)
-				break; /* the others were asked for later */
-			if (holder_of(o, o) == NULL)
-				continue;
-			p->late++;
-			vault_object_unask(o);
-			vault_object_seek(v, o);
+			if (now - o->asked_ms < least)
+				break;
+			seek_elsewhere(v, p, o);
 		}
 	}
 }

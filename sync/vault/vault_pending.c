@@ -10,24 +10,41 @@
 #include "sync/seal/object.h"
 #include "sync/vault/vault_internal.h"
 
-enum { PENDING_TRIES = 8 };
+enum {
+	PENDING_TRIES = 8,
+	PENDING_STUCK = 2, /* seconds without an object */
+};
 
 /* --- queues --- */
 
+/* If all of it is here, it waits behind no other that wants objects. */
 static void pending_enqueue(struct vault *v, struct vault_row *row)
 {
+	struct vault_peer *p;
+
 	if (row->queue != NULL || row->dropped || row->nholders == 0)
 		return;
-	row->queue = row->holders[0].peer;
-	DL_APPEND(row->queue->rows, row);
+	p = row->holders[0].peer;
+	row->queue = row->next_ref == row->nrefs ? &p->ready : &p->rows;
+	DL_APPEND(*row->queue, row);
 	if (!v->stopping)
 		loop_timer_start(v->pump, 0, 0);
+}
+
+/* To the front, until the peer has room for what it needs: what the peer told first is acknowledged first. */
+static void pending_put_back(struct vault_row *row)
+{
+	struct vault_peer *p = row->holders[0].peer;
+
+	row->queue = &p->rows;
+	DL_PREPEND(p->rows, row);
+	p->no_room = 1;
 }
 
 static void pending_dequeue(struct vault_row *row)
 {
 	if (row->queue != NULL)
-		DL_DELETE(row->queue->rows, row);
+		DL_DELETE(*row->queue, row);
 	row->queue = NULL;
 }
 
@@ -258,15 +275,14 @@ static bool pending_known(struct vault *v, struct vault_row *row)
 	return true;
 }
 
-/* False: nothing more can be wanted on the peer's behalf now. */
-static bool pending_advance(struct vault *v, struct vault_row *row, int *budget)
+static void pending_advance(struct vault *v, struct vault_row *row, int *budget)
 {
 	size_t most = row->paged ? VAULT_PAGES : VAULT_ASKED;
 	int rc = 0;
 
 	row->waited = row->waited || has_earlier_twin(v, row);
 	if (has_earlier_twin(v, row) || (row->waited && pending_known(v, row)))
-		return true;
+		return;
 	row->waited = false;
 	row->need.missing++; /* held: what fails at once drops the row, and frees nothing */
 	while (!row->dropped && row->next_ref < row->nrefs && row->need.missing <= most && *budget > 0) {
@@ -282,14 +298,15 @@ static bool pending_advance(struct vault *v, struct vault_row *row, int *budget)
 	}
 	row->need.missing--;
 	if (row->dropped)
-		return true;
+		return;
 	if (rc == -1)
 		pending_drop(v, row);
 	else if (row->next_ref == row->nrefs && row->need.missing == 0)
 		pending_ready(v, row);
-	else if (rc == -2 || *budget <= 0)
+	else if (rc == -2)
+		pending_put_back(row);
+	else if (*budget <= 0)
 		pending_enqueue(v, row);
-	return rc != -2;
 }
 
 static void free_dropped(struct vault *v)
@@ -305,6 +322,35 @@ static void free_dropped(struct vault *v)
 	}
 }
 
+static struct vault_row *pending_next(const struct vault_peer *p)
+{
+	return p->ready != NULL || p->no_room > 0 ? p->ready : p->rows;
+}
+
+/* What another peer told too, or what needs nothing, should not wait for ever behind what this one does not give. */
+void vault_pending_tick(struct vault *v, struct vault_peer *p)
+{
+	struct vault_row *row = p->rows, *next;
+
+	if (p->no_room == 0 || p->no_room++ < PENDING_STUCK)
+		return;
+	p->no_room = 0;
+	if (row != NULL) {
+		DL_DELETE(p->rows, row);
+		DL_APPEND(p->rows, row);
+	}
+	DL_FOREACH_SAFE(p->rows, row, next) {
+		struct vault_holder first = row->holders[0];
+
+		if (row->nholders < 2)
+			continue;
+		pending_dequeue(row);
+		memmove(row->holders, row->holders + 1, (row->nholders - 1) * sizeof(first));
+		row->holders[row->nholders - 1] = first;
+		pending_enqueue(v, row);
+	}
+}
+
 void vault_pending_pump(struct vault *v)
 {
 	int budget = VAULT_LOOKUPS;
@@ -315,20 +361,18 @@ void vault_pending_pump(struct vault *v)
 	DL_FOREACH(v->peers, p) {
 		/* Each peer gets some of it, however much another has told. */
 		int own = budget / 2 + 1;
-		bool more = true;
+		struct vault_row *row;
 
 		budget -= own;
-		while (more && own > 0 && p->rows != NULL) {
-			struct vault_row *row = p->rows;
-
+		while (own > 0 && (row = pending_next(p)) != NULL) {
 			pending_dequeue(row);
-			more = pending_advance(v, row, &own);
+			pending_advance(v, row, &own);
 		}
 		budget += own > 0 ? own : 0;
-		if (more && p->rows != NULL)
+		if (pending_next(p) != NULL)
 			loop_timer_start(v->pump, 0, 0);
 		vault_object_ask(v, p);
-		idle = idle && p->nasked == 0 && p->rows == NULL;
+		idle = idle && p->nasked == 0 && p->ready == NULL && p->rows == NULL;
 	}
 	vault_arrival_sync(v, idle);
 }
@@ -401,7 +445,7 @@ void vault_pending_peer_gone(struct vault *v, struct vault_peer *p)
 			row->holders[i] = row->holders[--row->nholders];
 			break;
 		}
-		if (row->queue == p) {
+		if (row->queue == &p->rows || row->queue == &p->ready) {
 			pending_dequeue(row);
 			pending_enqueue(v, row);
 		}

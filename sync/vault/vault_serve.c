@@ -18,7 +18,7 @@ enum {
 	SERVE_MESSAGE_BYTES = 1 << 20, /* and one core more */
 	SERVE_ROOM = 256 << 10,        /* less is not worth a message */
 	SERVE_WANTS = 16384,           /* that wait; a member asks for half of that at most, and reports what is bad */
-	SERVE_READS = 4,               /* at once, for one peer */
+	SERVE_READS = 16,              /* at once, for one peer */
 	SERVE_PER_TURN = 64,           /* wants that are looked up, of one peer */
 };
 
@@ -276,7 +276,8 @@ static void serve_read(struct vault *v, struct vault_peer *p, const struct serve
 	vault_job_submit(v, read_work, read_done, r);
 }
 
-/* False: it is not here, or not in a form that was asked for. Whoever asks for a patch takes the block as well. */
+/* False: it is not here, or not in a form that was asked for. Whoever asks for a patch takes the block as well, and may
+ * have itself what the patch needs, if that is lost here. */
 static bool serve_find(struct vault *v, const struct serve_wish *w, struct index_vault_object *is)
 {
 	bool patched = w->want.kind == OBJECT_PATCH;
@@ -285,10 +286,6 @@ static bool serve_find(struct vault *v, const struct serve_wish *w, struct index
 	vault_row_object(name, patched ? OBJECT_BLOCK : w->want.kind, w->want.generation, w->want.name);
 	if (index_vault_object_get(v->config.index, name, is) <= 0 || is->gone)
 		return false;
-	if (vault_object_is_baseless(v, is)) {
-		vault_repair_lost(v, name);
-		return false;
-	}
 	return w->check || patched || w->want.kind != OBJECT_BLOCK || !is->needs;
 }
 

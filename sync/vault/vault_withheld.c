@@ -55,13 +55,14 @@ bool vault_withheld_note(struct vault *v, uint64_t id)
 	if (w != NULL && w->safe)
 		return true;
 	v->withheld_waits = true;
-	if (!v->stopping)
-		loop_timer_start(v->pump, 0, 0);
+	/* A turn after it was written it is committed, or else the index fails, and it is looked again in a second. */
 	if (w != NULL && index_commits(index) <= w->commits)
 		return false;
 	/* A commit that fails takes the note back. */
 	if (index_meta_get(index, withheld_key(key, id), &noted) < 0)
 		return false;
+	if (!v->stopping)
+		loop_timer_start(v->pump, 0, 0);
 	if (w == NULL) {
 		w = MEM_NEW(struct vault_withheld);
 		w->id = id;

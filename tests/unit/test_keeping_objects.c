@@ -198,12 +198,12 @@ static void a_flood_of_wants_is_misbehaviour(void **state)
 
 static void little_is_read_at_once(void **state)
 {
-	struct objects_file *f = objects_world_file(w, 40, 0, 1 << 20, 0);
+	struct objects_file *f = objects_world_file(w, 40, 0, SMALL, 0);
 	struct objects_file *large = objects_world_file(w, 5, 0, 4 << 20, 0);
 
 	(void)state;
 	objects_world_fill(w, f);
-	assert_int_equal(w->most_opened, 4);
+	assert_int_equal(w->most_opened, 16);
 	objects_world_fill(w, large);
 	assert_in_range(w->most_reading, 4 << 20, 8 << 20);
 }

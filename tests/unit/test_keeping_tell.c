@@ -1,17 +1,20 @@
 /* What a member tells a vault of its rows: which, in what order, how sealed, how much at a time, and when again. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 #include <sqlite3.h>
 
 #include "sync/index/index_sealed.h"
 #include "tests/unit/keeping_world.h"
+#include "tests/unit/let_pass.h"
 
 static int setup_as(void **state, int who)
 {
@@ -130,6 +133,29 @@ static void test_all_rows_are_told_sealed_and_endorsed(void **state)
 		record_clear(&ours);
 		record_clear(&r);
 	}
+}
+
+/* Nothing is sealed again and again while it cannot be noted. */
+static void test_an_index_that_fails_is_tried_again_after_a_while(void **state)
+{
+	struct keeping_world *w = *state;
+	struct rlimit was, none;
+	int turns = 0;
+
+	keeping_world_put(w, "file", 1, 1);
+	keeping_world_turn(w);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	keeping_world_up(w, 0, 0);
+	LET_PASS(w->loop, 300, (loop_turn(w->loop, true), (void)index_commit(w->index), turns++));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	assert_int_equal(w->nheard, 0);
+	assert_true(turns < 60);
+	for (int i = 0; i < 500 && w->nheard == 0; i++)
+		LET_PASS(w->loop, 20, (loop_turn(w->loop, true), (void)index_commit(w->index)));
+	assert_int_equal(w->nheard, 1);
 }
 
 static void test_what_changes_later_is_told_then(void **state)
@@ -484,6 +510,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH(test_all_rows_are_told_sealed_and_endorsed, setup),
+		WITH(test_an_index_that_fails_is_tried_again_after_a_while, setup),
 		WITH(test_what_changes_later_is_told_then, setup),
 		WITH(test_what_the_vault_has_is_heard_first, setup),
 		WITH(test_a_vault_that_says_nothing_is_told_after_a_while, setup),

@@ -1,16 +1,19 @@
 /* A vault with honest members, and with some that are not: what it stores, settles, tells and gives. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "tests/unit/let_pass.h"
 #include "tests/unit/vault_world.h"
 
 static struct vault_world w;
@@ -34,6 +37,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	vault_world_end(&w);
+	w.tick_ms = 0;
 	clock_set_wall(NULL);
 	log_set_sink(NULL, NULL);
 	return 0;
@@ -469,6 +473,40 @@ static void all_that_was_left_out_is_told(void **state)
 	assert_int_equal(w.m[BERT].nheard, 700);
 }
 
+/* That his rows are left out has to be noted first. */
+static void an_index_that_fails_is_tried_again_after_a_while(void **state)
+{
+	struct rlimit was, none;
+	int turns = 0;
+
+	(void)state;
+	write_file(FRED, "work", 0, 5, 0);
+	told(FRED);
+	write_file(ANNA, "older", 3, 0, 0);
+	told(ANNA);
+	vault_world_down(&w, ANNA);
+	vault_world_down(&w, FRED);
+	assert_int_equal(roster_remove(w.roster, w.m[ANNA].self, identity_id(w.m[FRED].self), 1800000100), 0);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	vault_roster_changed(w.vault);
+	vault_world_up(&w, BERT);
+	LET_PASS(w.loop, 300, (loop_turn(w.loop, true), (void)index_commit(w.index), turns++));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	assert_int_equal(w.m[BERT].nheard, 0);
+	assert_true(turns < 60);
+	while (index_commit(w.index) < 0)
+		loop_turn(w.loop, true);
+	for (int i = 0; i < 100 && w.m[BERT].nheard == 0; i++) {
+		/* Anything that is committed shows that the note is not. */
+		assert_int_equal(index_meta_put(w.index, "test", i), 0);
+		vault_world_pass(&w, 50);
+	}
+	assert_int_equal(w.m[BERT].nheard, 1);
+}
+
 static void a_flood_by_a_former_member_stores_nothing(void **state)
 {
 	(void)state;
@@ -550,10 +588,99 @@ static void who_tells_more_than_its_window_is_stopped(void **state)
 	vault_world_calm(&w);
 	w.m[ANNA].settled = 0;
 	assert_true(vault_counts(w.vault).pending <= 4096 + 512);
-	assert_int_equal(w.m[ANNA].asked, 64);
+	assert_int_equal(w.m[ANNA].asked, 128); /* which is 8 MiB, for all that it knows */
+	/* It waits for objects, and does nothing until one comes. */
+	assert_true(vault_world_turns(&w, 500) < 20);
 	vault_world_tell(&w, ANNA);
 	vault_world_calm(&w);
 	assert_true(vault_counts(w.vault).pending <= 4096 + 512);
+}
+
+/* Of more objects than may be wanted all come, and no row waits long behind those that were told after it. */
+static void what_has_no_room_yet_comes_in_its_order(void **state)
+{
+	enum { ROWS = 3000, AHEAD = 400 };
+	int64_t ahead = 0;
+
+	(void)state;
+	/* No second passes at the vault, in which it would look elsewhere. */
+	w.tick_ms = 600000;
+	vault_world_restart(&w, false);
+	for (int i = 0; i < ROWS; i++) {
+		char path[16];
+
+		(void)snprintf(path, sizeof(path), "n%d", i);
+		vault_world_write(&w, ANNA,
+		                  &(struct vault_file){ .path = path,
+		                                        .a = 1,
+		                                        .nblocks = 1,
+		                                        .size = 64,
+		                                        .seed = (uint64_t)i });
+	}
+	vault_world_up(&w, ANNA);
+	vault_world_tell(&w, ANNA);
+	/* No answer comes before it has looked at all of them. */
+	while (vault_counts(w.vault).pending < ROWS || workers_pending(w.workers) > 0) {
+		loop_turn(w.loop, false);
+		assert_int_equal(index_commit(w.index), 0);
+	}
+	for (int i = 0; i < 20000 && w.m[ANNA].settled < ROWS; i++) {
+		int64_t now;
+
+		vault_world_pass(&w, 1);
+		now = index_vault_totals(w.index).rows - (int64_t)w.m[ANNA].settled;
+		ahead = now > ahead ? now : ahead;
+	}
+	assert_int_equal(w.m[ANNA].settled, ROWS);
+	assert_int_equal(w.m[ANNA].asked, ROWS);
+	assert_true(ahead < AHEAD);
+}
+
+/* Anna does not answer. Bert has told one of the rows that she told, behind many others. */
+static void bert_is_asked_for(int rows_before)
+{
+	size_t row;
+
+	w.tick_ms = 20;
+	vault_world_restart(&w, false);
+	w.m[ANNA].lie = LIE_SILENT;
+	for (int i = 0; i < rows_before; i++) {
+		char path[16];
+
+		(void)snprintf(path, sizeof(path), "n%d", i);
+		vault_world_write(&w, ANNA,
+		                  &(struct vault_file){ .path = path,
+		                                        .a = 1,
+		                                        .nblocks = 1,
+		                                        .size = 64,
+		                                        .seed = (uint64_t)i });
+	}
+	write_file(ANNA, "shared", 1, 0, 1);
+	vault_world_up(&w, ANNA);
+	vault_world_tell(&w, ANNA);
+	vault_world_calm(&w);
+	row = write_file(BERT, "shared", 1, 0, 1);
+	vault_world_up(&w, BERT);
+	vault_world_tell(&w, BERT);
+	for (int i = 0; i < 500 && w.m[BERT].settled == 0; i++)
+		vault_world_pass(&w, 20);
+	assert_int_equal(w.m[BERT].settled, 1);
+	assert_int_equal(index_vault_totals(w.index).rows, 1);
+	vault_world_up(&w, RITA);
+	vault_world_calm(&w);
+	assert_true(vault_world_hears(&w, RITA, BERT, row));
+}
+
+static void who_is_asked_last_holds_up_nobody_else(void **state)
+{
+	(void)state;
+	bert_is_asked_for(300);
+}
+
+static void whose_rows_have_no_room_holds_up_nobody_else(void **state)
+{
+	(void)state;
+	bert_is_asked_for(2100);
 }
 
 int main(void)
@@ -575,11 +702,15 @@ int main(void)
 		T(what_was_left_out_is_told_when_its_writer_may_write_again),
 		T(what_a_member_may_have_left_out_is_told_again),
 		T(all_that_was_left_out_is_told),
+		T(an_index_that_fails_is_tried_again_after_a_while),
 		T(a_flood_by_a_former_member_stores_nothing),
 		T(what_a_reader_endorsed_is_not_taken_from_a_writer),
 		T(what_a_reader_brings_is_not_taken),
 		T(what_is_malformed_or_forged_is_named_and_not_taken),
 		T(who_tells_more_than_its_window_is_stopped),
+		T(what_has_no_room_yet_comes_in_its_order),
+		T(who_is_asked_last_holds_up_nobody_else),
+		T(whose_rows_have_no_room_holds_up_nobody_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,14 @@
 /* Patches at a vault: blocks that a member gives as what makes them of others that are here. */
+#include <errno.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -18,9 +21,20 @@
 enum { EACH = 3, SIZE = 3000, TICK_MS = 20, DAY = 24 * 3600, OLD = 1, NEW = 2, TURNS = 4000 };
 
 static struct vault_world w;
+static atomic_int syncs;
+static atomic_bool sync_fails;
 /* Blocks of the file's first version and of its second one. */
 static uint8_t old_blocks[EACH][INDEX_VAULT_OBJECT], new_blocks[EACH][INDEX_VAULT_OBJECT];
 static int64_t wall_s;
+
+/* In place of the system's: the vault's worker alone calls it. */
+int syncfs(int fd)
+{
+	(void)fd;
+	syncs++;
+	errno = EIO;
+	return sync_fails ? -1 : 0;
+}
 
 static void no_line(void *arg, enum log_level level, const char *text)
 {
@@ -457,7 +471,8 @@ static void a_new_page_finds_what_is_lost_as_well(void **state)
 	assert_false(is_patch(new_blocks[0]));
 }
 
-static void a_patch_without_its_base_is_not_given(void **state)
+/* Whoever asks for it may have the base itself. */
+static void a_patch_without_its_base_is_given_until_the_block_comes(void **state)
 {
 	(void)state;
 	write_version(ANNA, NEW, 0);
@@ -465,16 +480,42 @@ static void a_patch_without_its_base_is_not_given(void **state)
 	tell(ANNA);
 	vault_world_down(&w, ANNA);
 	lose(old_blocks[0]);
+	assert_true(same_bytes(got_as(OBJECT_PATCH, new_blocks[0]), w.m[ANNA].patches));
 	w.m[BERT].none = 0;
-	assert_null(got_as(OBJECT_PATCH, new_blocks[0]));
-	assert_int_equal(w.m[BERT].none, 1);
-	assert_false(is_here(new_blocks[0]));
-	/* Lost itself, it comes whole, and the base is not needed by it. */
+	assert_null(got_as(OBJECT_BLOCK, new_blocks[0]));
+	assert_null(got_as(OBJECT_BLOCK, old_blocks[0]));
+	assert_int_equal(w.m[BERT].none, 2);
+	/* It comes whole, and the base is not needed by it. */
 	vault_world_up(&w, ANNA);
 	assert_int_equal(w.m[ANNA].hello_settled, 0);
 	tell(ANNA);
+	assert_true(is_here(new_blocks[0]));
 	assert_false(is_patch(new_blocks[0]));
 	assert_true(has_refs(old_blocks[0], 1));
+}
+
+static void a_patch_whose_block_nobody_has_stays(void **state)
+{
+	(void)state;
+	write_version(ANNA, NEW, 0);
+	patch_first(ANNA);
+	tell(ANNA);
+	w.m[ANNA].rows[0].seq = 0;
+	w.m[ANNA].lie = LIE_NONE;
+	lose(old_blocks[0]);
+	for (int i = 0; i < TURNS && w.m[ANNA].hellos < 2; i++)
+		vault_world_pass(&w, TICK_MS);
+	w.m[ANNA].asked = 0;
+	tell(ANNA);
+	assert_int_equal(w.m[ANNA].asked, 1);
+	assert_true(same_bytes(got_as(OBJECT_PATCH, new_blocks[0]), w.m[ANNA].patches));
+	/* Until somebody has it. */
+	w.m[ANNA].lie = HONEST;
+	vault_world_down(&w, ANNA);
+	vault_world_up(&w, ANNA);
+	tell(ANNA);
+	assert_true(is_here(new_blocks[0]));
+	assert_false(is_patch(new_blocks[0]));
 }
 
 static void a_harmed_patch_is_found_and_comes_whole(void **state)
@@ -570,6 +611,72 @@ static void patches_in_the_folder_that_make_one_another_are_asked_for(void **sta
 	assert_int_equal(w.m[ANNA].misbehaved, 0);
 }
 
+/* Anna's second version is a patch that lies in the folder. Its base does not, and is wanted of Bert, who says nothing.
+ */
+static void a_patch_waits_for_bert(bool no_sync)
+{
+	write_version(ANNA, NEW, 0);
+	patch_first(ANNA);
+	tell(ANNA);
+	shell("rm \"$f\"", old_blocks[0]);
+	vault_world_index_lost(&w);
+	sync_fails = no_sync;
+	if (no_sync) {
+		/* Nothing is asked for after that. */
+		vault_world_write(&w, FRED,
+		                  &(struct vault_file){ .path = "first",
+		                                        .a = 6,
+		                                        .nblocks = 1,
+		                                        .size = SIZE,
+		                                        .seed = 6 });
+		vault_world_up(&w, FRED);
+		tell(FRED);
+	}
+	w.m[BERT].lie = LIE_SILENT;
+	vault_world_write(&w, BERT,
+	                  &(struct vault_file){ .path = "other",
+	                                        .a = 7,
+	                                        .nblocks = 1,
+	                                        .size = SIZE,
+	                                        .seed = OLD }); /* the base */
+	vault_world_up(&w, BERT);
+	tell(BERT);
+	assert_int_equal(w.m[BERT].asked, !no_sync);
+	w.m[ANNA].rows[0].seq = 0;
+	w.m[ANNA].settled = 0;
+	w.m[ANNA].asked = w.m[ANNA].asked_whole = 0;
+	vault_world_up(&w, ANNA);
+	vault_world_tell(&w, ANNA);
+}
+
+static void who_does_not_give_a_base_holds_up_nobody_else(void **state)
+{
+	(void)state;
+	a_patch_waits_for_bert(false);
+	for (int i = 0; i < TURNS && w.m[ANNA].settled < 2; i++)
+		vault_world_pass(&w, TICK_MS);
+	assert_int_equal(w.m[ANNA].settled, 2);
+	assert_int_equal(w.m[ANNA].asked_whole, 1);
+	assert_false(is_patch(new_blocks[0]));
+	assert_int_equal(w.m[BERT].settled, 0);
+}
+
+static void a_sync_that_fails_is_tried_again_after_a_while(void **state)
+{
+	(void)state;
+	a_patch_waits_for_bert(true);
+	syncs = 0;
+	(void)vault_world_turns(&w, 500);
+	assert_in_range(syncs, 0, 3);
+	sync_fails = false;
+	for (int i = 0; i < TURNS && w.m[ANNA].settled < 2; i++) {
+		vault_world_pass(&w, TICK_MS);
+		if (w.m[ANNA].hello_settled < 2 && i % 50 == 0)
+			vault_world_tell(&w, ANNA);
+	}
+	assert_int_equal(w.m[ANNA].settled, 2);
+}
+
 static void a_member_that_comes_and_goes_costs_no_patch(void **state)
 {
 	int turns = 1;
@@ -616,11 +723,14 @@ int main(void)
 		T(a_lost_base_that_is_needed_comes_whole),
 		T(a_new_version_finds_what_is_lost_as_well),
 		T(a_new_page_finds_what_is_lost_as_well),
-		T(a_patch_without_its_base_is_not_given),
+		T(a_patch_without_its_base_is_given_until_the_block_comes),
+		T(a_patch_whose_block_nobody_has_stays),
 		T(a_harmed_patch_is_found_and_comes_whole),
 		T(a_patch_in_the_folder_is_taken_with_its_base),
 		T(a_patch_in_the_folder_without_its_base_is_asked_for),
 		T(patches_in_the_folder_that_make_one_another_are_asked_for),
+		T(who_does_not_give_a_base_holds_up_nobody_else),
+		T(a_sync_that_fails_is_tried_again_after_a_while),
 		T(a_member_that_comes_and_goes_costs_no_patch),
 	};
 

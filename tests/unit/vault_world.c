@@ -410,6 +410,14 @@ void vault_world_pass(struct vault_world *w, int64_t ms)
 	LET_PASS(w->loop, ms, turn(w, true));
 }
 
+int vault_world_turns(struct vault_world *w, int64_t ms)
+{
+	int n = 0;
+
+	LET_PASS(w->loop, ms, (turn(w, true), n++));
+	return n;
+}
+
 void vault_world_age(struct vault_world *w, int64_t s)
 {
 	w->aged_ms += s * 1000;

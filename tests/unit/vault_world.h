@@ -100,6 +100,8 @@ void vault_world_turn(struct vault_world *w);
 void vault_world_age(struct vault_world *w, int64_t s);
 /* Turns until its loop says that this time is over. */
 void vault_world_pass(struct vault_world *w, int64_t ms);
+/* How often it turns in that time. What waits for nothing but time turns a few times. */
+int vault_world_turns(struct vault_world *w, int64_t ms);
 /* Turns until nothing has been asked for or settled for a while. */
 void vault_world_calm(struct vault_world *w);
 
