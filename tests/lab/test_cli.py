@@ -11,6 +11,7 @@ import time
 import pytest
 
 import agents
+import control
 import netlab
 import rot
 from netlab import trees
@@ -104,6 +105,26 @@ def test_status_tells_what_is_so(lab):
     assert files[b"x"]["size"] == 5 and files[b"x"]["here"] and files[b"x"]["kind"] == "file"
     assert sorted(files[b"x"]["members"]) == sorted([a.agent_id(), b.agent_id()])
     assert set(b.cli("files", "pics", "d")["files"][-1]["path"].split("/")) == {"d", "y"}
+
+
+@pytest.mark.parametrize("words", [[name] for name in control.PLAIN] + [[name, "pics"] for name in control.OF_A_GROUP], ids="-".join)
+def test_the_command_prints_what_the_socket_answers(lab, words):
+    """Other tests ask at the socket (control.py)."""
+    a, b = lab.host("a"), lab.host("b")
+    trees.write(a.share, {"x": b"12345", "d/y": b"1"})
+    netlab.form([a, b])
+
+    def shape(document):
+        if isinstance(document, dict):
+            return {key: shape(value) for key, value in document.items()}
+        if isinstance(document, list):
+            return [shape(value) for value in document]
+        # Times and rates differ between two calls.
+        return document if isinstance(document, (str, bool)) else "a number or null"
+
+    asked = shape(a.ask(control.route(words)))
+    assert len(asked) > 0
+    assert shape(json.loads(a.lanyard("--json", *words).out)) == asked
 
 
 def test_what_is_not_here_yet_is_listed_as_such(lab):
