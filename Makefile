@@ -149,9 +149,10 @@ built: ## compile all programs and tests
 
 unit-built: $(UNIT_BIN)
 
-# More at a time than there are processors, since half of the time they wait; what one says comes whole, when it has ended.
+# More at a time than there are processors, since most of the time they wait, and those of vaults first, which wait longest.
+# What one says comes whole, when it has ended.
 unit: $(UNIT_BIN) ## build and run the unit tests
-	@printf '%s\n' $(UNIT_BIN) | xargs -P $$(($$(nproc) * 2)) -n 1 sh -c 'said=$$(timeout 900 $(RUN) "$$0" 2>&1); status=$$?; \
+	@printf '%s\n' $(UNIT_BIN) | sort -r | xargs -P $$(($$(nproc) * 3)) -n 1 sh -c 'said=$$(timeout 900 $(RUN) "$$0" 2>&1); status=$$?; \
 		[ $$status -ne 124 ] || said="$$said\n$$0: did not end"; printf "== %s\n%b\n" "$$0" "$$said"; exit $$status'
 
 # A fuzz target defines LLVMFuzzerTestOneInput. Built with replay_main.c it runs once over its corpus, with any compiler;
@@ -250,7 +251,7 @@ tsan-unit: unit-built ## run the unit tests that have threads under ThreadSaniti
 		TSAN_OPTIONS=die_after_fork=0 $(MAKE) B=build-tsan SAN=thread UNIT_BIN="$$threaded" unit
 
 PYTEST    := /usr/bin/python3 -m pytest
-LANES     ?= 2
+LANES     ?= 3
 # Programs that tests of the lab run beside the agent.
 LAB_BIN   := $(patsubst %.c,$(B)/%,$(wildcard tests/lab/*.c))
 $(B)/tests/lab/%: tests/lab/%.c $(B)/liblanyard.a
@@ -261,7 +262,7 @@ $(B)/tests/lab/%: tests/lab/%.c $(B)/liblanyard.a
 lab-bin: $(LAB_BIN)
 
 SIDE_BY_SIDE = scripts/lanes $(LANES) $(PYTEST)
-lab-test: all lab-bin ## run the tests on several hosts (network namespaces); needs root or user namespaces (LANES=2: processes; QUICK=1: those that lab-asan leaves out)
+lab-test: all lab-bin ## run the tests on several hosts (network namespaces); needs root or user namespaces (LANES=3: processes; QUICK=1: those that lab-asan leaves out)
 	$(Q)LANYARD_BUILD=$(B) $(SIDE_BY_SIDE) tests/lab $(if $(QUICK),-m "slow or plain")
 
 lab-asan: ## run them under AddressSanitizer and UBSan, without those that are slow, or that say more of a plain build
