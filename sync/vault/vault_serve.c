@@ -18,7 +18,8 @@ enum {
 	SERVE_MESSAGE_BYTES = 1 << 20, /* and one core more */
 	SERVE_ROOM = 256 << 10,        /* less is not worth a message */
 	SERVE_WANTS = 16384,           /* that wait; a member asks for half of that at most, and reports what is bad */
-	SERVE_READS = 16,              /* at once, for one peer */
+	SERVE_READS = 16,              /* at once, for one peer, */
+	SERVE_READING = 12 << 20,      /* and bytes of these, and one object more */
 	SERVE_PER_TURN = 64,           /* wants that are looked up, of one peer */
 };
 
@@ -187,6 +188,7 @@ struct vault_serve {
 	struct serve_wish *wants;
 	size_t n;
 	int reads;
+	int64_t reading;         /* bytes */
 	struct serve_read *jobs; /* that workers have */
 };
 
@@ -243,6 +245,7 @@ static void read_done(void *arg)
 	if (p != NULL) {
 		DL_DELETE(p->serve->jobs, r);
 		p->serve->reads--;
+		p->serve->reading -= r->is.size;
 	}
 	if (!v->stopping && p != NULL) {
 		if (r->check) {
@@ -273,6 +276,7 @@ static void serve_read(struct vault *v, struct vault_peer *p, const struct serve
 	r->check = w->check;
 	DL_APPEND(p->serve->jobs, r);
 	p->serve->reads++;
+	p->serve->reading += is->size;
 	vault_job_submit(v, read_work, read_done, r);
 }
 
@@ -294,7 +298,7 @@ void vault_serve_go_on(struct vault *v, struct vault_peer *p)
 	struct vault_serve *s = p->serve;
 	int looked = 0;
 
-	while (s != NULL && s->wants != NULL && s->reads < SERVE_READS && !v->stopping &&
+	while (s != NULL && s->wants != NULL && s->reads < SERVE_READS && s->reading < SERVE_READING && !v->stopping &&
 	       v->config.ops->room(v->config.arg, p->id, true) > 0) {
 		struct serve_wish *w = s->wants;
 		struct index_vault_object is;
