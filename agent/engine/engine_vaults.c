@@ -72,6 +72,11 @@ static bool keep_older(void *arg, const struct content *c, struct record *row)
 	return false;
 }
 
+static const char *keep_path(void *arg, const struct content *c)
+{
+	return fetch_path(((struct engine *)arg)->fetch, c);
+}
+
 static void keep_misbehaved(void *arg, uint64_t peer, const char *what)
 {
 	peer_group_misbehaved(((struct engine *)arg)->peers, peer, "", what);
@@ -108,6 +113,7 @@ static const struct keeping_ops keep_ops = {
 	.news = keep_news,
 	.fetching = keep_fetching,
 	.older = keep_older,
+	.path = keep_path,
 	.misbehaved = keep_misbehaved,
 	.rolled_back = keep_rolled_back,
 	.block = keep_block,

@@ -1,7 +1,7 @@
-/* Which blocks of large files each vault was given whole, for members of a sealed group: a changed block is given as a
- * patch of the one that stood at its place (docs/sealed.md, "Patches"). It is a note of what was sent. The vault may
- * have lost the block since, or never have stored it; it says so. Functions return as those of index.h do. For the
- * loop's thread. */
+/* Which blocks of large files each vault was given whole, or has given, for members of a sealed group: a changed block
+ * is given as a patch of the one that stood at its place (docs/sealed.md, "Patches"). It is a note of what was sent.
+ * The vault may have lost the block since, or never have stored it; it says so. Functions return as those of index.h
+ * do. For the loop's thread. */
 #ifndef LANYARD_SYNC_INDEX_INDEX_BASES_H
 #define LANYARD_SYNC_INDEX_INDEX_BASES_H
 

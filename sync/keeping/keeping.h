@@ -38,6 +38,9 @@ struct keeping_ops {
 	/* Our row of the file that stands where this content is to come, which the caller clears: an older version, of
 	 * which much may be the same. False: there is none. NULL: never. */
 	bool (*older)(void *arg, const struct content *c, struct record *row);
+	/* The path at which this content is to come, which stays until the call has returned; NULL: it is to come
+	 * nowhere any more. NULL: never. */
+	const char *(*path)(void *arg, const struct content *c);
 	void (*misbehaved)(void *arg, uint64_t peer, const char *what);
 	/* It shows a row that we have endorsed under a number that we do not know: our index was rolled back. Another
 	 * epoch is to be begun, which may call keeping_down(). */

@@ -28,6 +28,8 @@ struct keeping_opening {
 	uint32_t nbases, len;
 	uint8_t *sealed; /* owned */
 	size_t n;
+	int64_t offset;               /* of a block, in its file */
+	struct keeping_leaves leaves; /* of a block that answers a request, and is none of a patch; owned */
 	enum object_result result;
 	struct object_plain plain;
 };
@@ -216,6 +218,8 @@ static void opening_work(void *arg)
 		o->result = OBJECT_INSIDE;
 	if (o->kind == OBJECT_PATCH && !opening_patch_fits(o))
 		o->result = OBJECT_INSIDE;
+	if (o->kind == OBJECT_BLOCK && o->plain.n == o->len)
+		keeping_leaves_make(&o->leaves, o->offset, o->plain.p, o->len);
 }
 
 /* The vault is told, so that it looks at what its disk has; people are told once in a while. */
@@ -273,6 +277,8 @@ static void opening_end(struct keeping_opening *o)
 		opened.base_keys = o->base_keys;
 		opened.nbases = o->nbases;
 	}
+	if (o->leaves.n > 0)
+		opened.leaves = &o->leaves;
 	ask_over(o->ask, &opened);
 	slab_free(&opened.content);
 }
@@ -280,6 +286,7 @@ static void opening_end(struct keeping_opening *o)
 static void opening_free(struct keeping_opening *o)
 {
 	object_plain_free(&o->plain);
+	keeping_leaves_free(&o->leaves);
 	for (uint32_t i = 0; i < o->nbases; i++)
 		keys_free(o->ref_keys[i]);
 	keys_free(o->keys);
@@ -337,6 +344,11 @@ static void opening_begin(struct keeping_wanted *g, struct keeping_ask *a, const
 		opening_free(o);
 		ask_over(a, NULL);
 		return;
+	}
+	if (o->kind == OBJECT_BLOCK && ask_has_request(a) && g->k->config.ops->path != NULL) {
+		o->offset = a->want.offset;
+		o->len = a->want.len;
+		keeping_leaves_begin(g->k, &o->leaves, &a->content, &a->want);
 	}
 	o->keys = keys_ref(a->keys);
 	o->sealed = mem_dup(bytes->p, bytes->n);

@@ -96,6 +96,10 @@ static void get_block_came(struct keeping_ask *a, struct keeping_opened *o)
 	if (o != NULL && o->content.n == a->want.len && memcmp(o->sha, a->want.hash, sizeof(o->sha)) == 0) {
 		bytes = o->content;
 		o->content = (struct slab){ 0 };
+		if (o->leaves != NULL)
+			keeping_leaves_note(g->k, o->leaves, g->v->peer,
+			                    g->k->config.ops->path(g->k->config.arg, &a->content), &a->want,
+			                    a->ref.generation);
 	}
 	get_answer_block(g, a->request, &bytes);
 }

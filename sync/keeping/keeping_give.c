@@ -126,13 +126,11 @@ struct give_read {
 	struct block_want want;                    /* the block */
 	struct content_reading *reading;           /* of it */
 	size_t len;                                /* that `reading` counts for it */
-	uint8_t key[PATCH_KEY];                    /* of digests */
 	struct index_base bases[OBJECT_BASES_MAX]; /* what the vault was given at this place; their leaves are owned */
 	int nbases;                                /* 0 as well if it takes no patch */
 	struct keeping_keys *base_keys;            /* that their names are made with; owned */
-	uint8_t *digests;                          /* of the block's leaves, if they are to be noted; owned */
-	size_t ndigests;
-	uint8_t *bytes; /* the object; NULL: there is none */
+	struct keeping_leaves leaves;              /* the block's; owned */
+	uint8_t *bytes;                            /* the object; NULL: there is none */
 	size_t n;
 	bool patched; /* it is a patch */
 };
@@ -143,7 +141,7 @@ static void give_read_free(struct give_read *r)
 	keeping_keys_free(r->base_keys);
 	for (int i = 0; i < r->nbases; i++)
 		free(r->bases[i].leaves);
-	free(r->digests);
+	keeping_leaves_free(&r->leaves);
 	free(r->bytes);
 	free(r);
 }
@@ -194,7 +192,7 @@ static void give_seal_patch(struct give_read *r, const uint8_t sha[SHA256_SIZE],
 		if (memcmp(b->sha, sha, SHA256_SIZE) == 0)
 			return;
 	}
-	content = patch_make(known, (size_t)r->nbases, r->want.offset, plain, r->want.len, r->digests, &in.n);
+	content = patch_make(known, (size_t)r->nbases, r->want.offset, plain, r->want.len, r->leaves.digests, &in.n);
 	if (content == NULL)
 		return;
 	in.content = content;
@@ -215,10 +213,9 @@ static void give_seal_block(struct give_read *r)
 	sha256(sha, plain, r->want.len);
 	if (memcmp(sha, r->want.hash, sizeof(sha)) != 0)
 		goto out;
-	if (r->digests != NULL) {
-		r->ndigests = patch_digests(r->key, r->want.offset, plain, r->want.len, r->digests);
+	keeping_leaves_make(&r->leaves, r->want.offset, plain, r->want.len);
+	if (r->leaves.n > 0)
 		give_seal_patch(r, sha, plain);
-	}
 	if (r->bytes == NULL) {
 		in.avg_log2 = pad_block_avg(keys_about(r->names->keys)->policy, r->names->row.chunk_log2, r->want.len);
 		r->bytes = object_seal(r->names->keys, &in, &r->n);
@@ -257,21 +254,6 @@ static void give_work(void *arg)
 		give_seal_block(r);
 }
 
-/* The vault is given the block whole: the next one at this place may be a patch of it. */
-static void give_note(struct keeping_give *g, const struct give_read *r)
-{
-	struct index_base base = { .offset = r->want.offset,
-		                   .len = r->want.len,
-		                   .generation = r->names->generation,
-		                   .leaves = r->digests,
-		                   .n = r->ndigests };
-
-	if (r->digests == NULL || r->patched)
-		return;
-	memcpy(base.sha, r->want.hash, sizeof(base.sha));
-	(void)index_base_put(g->k->config.index, r->names->row.path, g->v->peer, &base);
-}
-
 static void give_done(void *arg)
 {
 	struct give_read *r = arg;
@@ -286,8 +268,10 @@ static void give_done(void *arg)
 		if (r->bytes == NULL)
 			give_answer_none(g, r->request);
 		else if (g->k->config.ops->object(g->k->config.arg, g->v->peer, r->request, MSG_OBJECT_HERE, r->bytes,
-		                                  r->n) == 0)
-			give_note(g, r);
+		                                  r->n) == 0 &&
+		         !r->patched)
+			keeping_leaves_note(g->k, &r->leaves, g->v->peer, r->names->row.path, &r->want,
+			                    r->names->generation);
 		r->bytes = NULL;
 		give_go_on(g);
 	}
@@ -295,15 +279,12 @@ static void give_done(void *arg)
 	give_free_if_over(g);
 }
 
-/* A file of one block is small: it is given whole. So is a block of which no leaf is little enough. */
 static void give_look_for_bases(struct keeping_give *g, struct give_read *r, bool patches)
 {
 	const struct record *row = &r->names->row;
 
-	if (row->content.nblocks <= 1 || r->want.len < PATCH_WORTH * LEAF_SIZE || !keeping_leaf_key(g->k, r->key))
-		return;
-	r->digests = mem_calloc(LEAF_MAX, LEAF_DIGEST);
-	if (!patches)
+	keeping_leaves_begin(g->k, &r->leaves, &row->content, &r->want);
+	if (!patches || r->leaves.digests == NULL)
 		return;
 	r->nbases = index_bases_get(g->k->config.index, row->path, g->v->peer, r->want.offset, r->want.len, r->bases,
 	                            OBJECT_BASES_MAX);

@@ -1,10 +1,11 @@
 /* Shared by the files of this folder; no other includes it. Each file calls only files above it in this list:
  *
  * keeping_job.c: workers, and the keys that they use; keeping_take.c: a vault's rows; keeping_tell.c: ours;
- * keeping_names.c: what the objects of a row are called, and what they are made of; keeping_give.c: objects that a
- * vault wants; keeping_ask.c: single objects that a vault was asked for; keeping_patch.c: blocks that it has as
- * patches; keeping_list.c: block lists, of which it has the pages; keeping_get.c: what this member wants of it;
- * keeping.c: all of it together. What those six share is in keeping_objects_internal.h. */
+ * keeping_names.c: what the objects of a row are called, and what they are made of; keeping_leaves.c: what patches are
+ * made of; keeping_give.c: objects that a vault wants; keeping_ask.c: single objects that a vault was asked for;
+ * keeping_patch.c: blocks that it has as patches; keeping_list.c: block lists, of which it has the pages;
+ * keeping_get.c: what this member wants of it; keeping.c: all of it together. What those seven share is in
+ * keeping_objects_internal.h. */
 #ifndef LANYARD_SYNC_KEEPING_KEEPING_INTERNAL_H
 #define LANYARD_SYNC_KEEPING_KEEPING_INTERNAL_H
 
@@ -36,8 +37,6 @@ void keeping_keys_free(struct keeping_keys *keys); /* NULL is allowed */
 struct keys *keeping_keys_find(const struct keeping_keys *keys, uint64_t generation);
 /* For row_seal() and row_open(); valid as long as the keys. */
 struct row_keys keeping_keys_row(const struct keeping_keys *keys);
-/* The key of digests of leaves: random, and the index's. False: the index cannot keep one. */
-bool keeping_leaf_key(struct keeping *k, uint8_t key[16]);
 struct keeping_vault *keeping_find(const struct keeping *k, uint64_t peer);
 /* Hands a job to a worker, and counts it: its `done` takes one off k->jobs, first of all. */
 void keeping_job_submit(struct keeping *k, enum workers_lane lane, workers_fn *work, workers_done_fn *done, void *job);

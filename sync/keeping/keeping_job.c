@@ -1,11 +1,8 @@
 /* What workers are handed: jobs, which are counted, and keys. */
 #include <stdlib.h>
-#include <string.h>
 
 #include <utlist.h>
 
-#include "base/bytes.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "sync/keeping/keeping_internal.h"
 
@@ -60,25 +57,4 @@ struct keys *keeping_keys_find(const struct keeping_keys *keys, uint64_t generat
 struct row_keys keeping_keys_row(const struct keeping_keys *keys)
 {
 	return (struct row_keys){ keys->all, keys->n };
-}
-
-bool keeping_leaf_key(struct keeping *k, uint8_t key[16])
-{
-	static const char *const names[2] = { "leaf key 1", "leaf key 2" };
-
-	for (int i = 0; i < 2 && !k->has_leaf_key; i++) {
-		int64_t part;
-		int rc = index_meta_get(k->config.index, names[i], &part);
-
-		if (rc == 0) {
-			part = (int64_t)random_u64();
-			rc = index_meta_put(k->config.index, names[i], part);
-		}
-		if (rc < 0)
-			return false;
-		put_u64(k->leaf_key + (size_t)i * 8, (uint64_t)part);
-	}
-	k->has_leaf_key = true;
-	memcpy(key, k->leaf_key, sizeof(k->leaf_key));
-	return true;
 }

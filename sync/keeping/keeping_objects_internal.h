@@ -1,8 +1,8 @@
 /* Objects of vaults: shared by the files that give and get them, which stand in this order; no other includes it.
  *
- * keeping_names.c and keeping_give.c: what a vault wants of our rows; keeping_ask.c: single objects that were asked of
- * a vault; keeping_patch.c: blocks that it has as patches; keeping_list.c: block lists, of which it has the pages;
- * keeping_get.c: blocks, and all of it together. */
+ * keeping_names.c, keeping_leaves.c and keeping_give.c: what a vault wants of our rows; keeping_ask.c: single objects
+ * that were asked of a vault; keeping_patch.c: blocks that it has as patches; keeping_list.c: block lists, of which it
+ * has the pages; keeping_get.c: blocks, and all of it together. */
 #ifndef LANYARD_SYNC_KEEPING_KEEPING_OBJECTS_INTERNAL_H
 #define LANYARD_SYNC_KEEPING_KEEPING_OBJECTS_INTERNAL_H
 
@@ -10,6 +10,7 @@
 
 #include "sync/index/index_sealed.h"
 #include "sync/keeping/keeping_internal.h"
+#include "sync/seal/patch.h"
 
 /* --- keeping_names.c: what the objects of a row are called --- */
 
@@ -44,6 +45,24 @@ size_t keeping_names_bytes(const struct keeping_names *n);
 int64_t keeping_names_find(const struct keeping_names *n, uint8_t kind, const uint8_t name[32]);
 /* The block that an entry stands for, to be read. */
 struct block_want keeping_names_block(const struct keeping_names *n, size_t entry);
+
+/* --- keeping_leaves.c: what patches are made of --- */
+
+struct keeping_leaves {
+	uint8_t key[PATCH_KEY];
+	uint8_t *digests; /* owned; NULL: nothing is to be noted */
+	size_t n;         /* bytes of them; 0: they are not made */
+};
+/* For a block of this content. A file of one block is small and is given whole, and so is a block of which no leaf is
+ * little enough: nothing is to be noted of these. */
+void keeping_leaves_begin(struct keeping *k, struct keeping_leaves *l, const struct content *c,
+                          const struct block_want *block);
+/* Any thread. */
+void keeping_leaves_make(struct keeping_leaves *l, int64_t offset, const uint8_t *block, uint32_t len);
+/* The vault has the block whole, sealed in this generation, as part of the file at this path (NULL: of none). */
+void keeping_leaves_note(struct keeping *k, const struct keeping_leaves *l, uint64_t vault, const char *path,
+                         const struct block_want *block, uint64_t generation);
+void keeping_leaves_free(struct keeping_leaves *l);
 
 /* --- keeping_ask.c: objects that were asked of a vault --- */
 
@@ -84,6 +103,7 @@ struct keeping_opened {
 	const struct object_ref *bases;
 	struct keys *const *base_keys;
 	uint32_t nbases;
+	const struct keeping_leaves *leaves; /* of the block that was asked for; NULL: it is none */
 };
 
 struct keeping_ask {

@@ -40,3 +40,19 @@ def test_a_large_file_changed_in_place_moves_little_through_a_vault(lab):
         assert trees.picture(host.share) == trees.picture(a.share)
         assert host.counters()["bytes_received"] < most, host.name
         host.daemon.stop()
+
+
+def test_who_has_a_file_from_a_vault_changes_it_for_little(lab):
+    a, b, v = three(lab)
+    b.daemon.stop()
+    trees.write(a.share, {"disk": noise(SIZE, 3)})
+    a.wait_sync(90, peers=1)
+    v.wait_sync(90)
+    a.daemon.stop()
+    b.daemon.start()
+    b.wait_sync(90, peers=1)
+    before = b.counters()["bytes_sent"]
+    edit(b, "disk", 1)
+    b.wait_sync(90, peers=1)
+    v.wait_sync(90)
+    assert 0 < b.counters()["bytes_sent"] - before < SIZE // 3

@@ -166,6 +166,17 @@ static bool on_older(void *arg, const struct content *c, struct record *row)
 	return true;
 }
 
+static const char *on_path(void *arg, const struct content *c)
+{
+	const struct objects_world *w = ((struct objects_end *)arg)->w;
+
+	for (size_t i = 0; i < w->nfiles; i++) {
+		if (content_equal(&w->files[i]->content, c))
+			return w->files[i]->path;
+	}
+	return NULL;
+}
+
 static void on_misbehaved(void *arg, uint64_t peer, const char *what)
 {
 	struct objects_end *e = arg;
@@ -227,6 +238,7 @@ const struct keeping_ops objects_world_ops = {
 	.news = on_news,
 	.fetching = on_fetching,
 	.older = on_older,
+	.path = on_path,
 	.misbehaved = on_misbehaved,
 	.rolled_back = on_rolled_back,
 	.block = on_block,

@@ -394,6 +394,39 @@ static void what_a_vault_was_given_is_noted(void **state)
 	assert_int_equal(index_bases_get(w->index[GIVER], f->path, w->vault + 1, f->offsets[1], BLOCK, &base, 1), 0);
 }
 
+/* By whoever it gave it to: that member's own edits are patches of it then. */
+static void is_noted_at_getter(const struct objects_file *f, uint32_t i, const uint8_t sha[32])
+{
+	struct index_base base;
+
+	assert_int_equal(index_bases_get(w->index[GETTER], f->path, w->vault, f->offsets[i], BLOCK, &base, 1), 1);
+	assert_int_equal(base.offset, f->offsets[i]);
+	assert_int_equal(base.len, BLOCK);
+	assert_memory_equal(base.sha, sha, 32);
+	assert_in_range(base.n, BLOCK / LEAF_SIZE * LEAF_DIGEST, (BLOCK / LEAF_SIZE + 2) * LEAF_DIGEST);
+	free(base.leaves);
+}
+
+static void what_a_vault_gave_whole_is_noted(void **state)
+{
+	struct objects_file *f = filled(), *e;
+	struct index_base base;
+
+	(void)state;
+	comes(f, 1, 1, 0);
+	is_noted_at_getter(f, 1, f->list.b[1].hash);
+	assert_int_equal(index_bases_get(w->index[GETTER], f->path, w->vault, f->offsets[2], BLOCK, &base, 1), 0);
+	/* A patch is none of what others are made of. */
+	e = edited(f);
+	comes(e, 1, 1, 1);
+	is_noted_at_getter(f, 1, f->list.b[1].hash);
+	w->lie = OBJECTS_BIT;
+	w->lies = 1;
+	objects_world_get(w, f, 2, REQUEST + PATCHES);
+	objects_world_calm(w);
+	assert_int_equal(index_bases_get(w->index[GETTER], f->path, w->vault, f->offsets[2], BLOCK, &base, 1), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -414,6 +447,7 @@ int main(void)
 		TEST(few_bases_are_asked_for_at_once),
 		TEST(it_may_end_at_any_moment),
 		TEST(what_a_vault_was_given_is_noted),
+		TEST(what_a_vault_gave_whole_is_noted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
