@@ -622,7 +622,7 @@ static void a_patch_waits_for_bert(bool no_sync)
 	vault_world_index_lost(&w);
 	sync_fails = no_sync;
 	if (no_sync) {
-		/* Nothing is asked for after that. */
+		/* Nothing is asked for after that, until the disk is tried again. */
 		vault_world_write(&w, FRED,
 		                  &(struct vault_file){ .path = "first",
 		                                        .a = 6,
@@ -641,7 +641,7 @@ static void a_patch_waits_for_bert(bool no_sync)
 	                                        .seed = OLD }); /* the base */
 	vault_world_up(&w, BERT);
 	tell(BERT);
-	assert_int_equal(w.m[BERT].asked, !no_sync);
+	assert_in_range(w.m[BERT].asked, no_sync ? 0 : 1, 1);
 	w.m[ANNA].rows[0].seq = 0;
 	w.m[ANNA].settled = 0;
 	w.m[ANNA].asked = w.m[ANNA].asked_whole = 0;
@@ -663,11 +663,14 @@ static void who_does_not_give_a_base_holds_up_nobody_else(void **state)
 
 static void a_sync_that_fails_is_tried_again_after_a_while(void **state)
 {
+	int64_t before;
+
 	(void)state;
 	a_patch_waits_for_bert(true);
 	syncs = 0;
+	before = loop_now_ms(w.loop);
 	(void)vault_world_turns(&w, 500);
-	assert_in_range(syncs, 0, 3);
+	assert_in_range(syncs, 0, 2 + (loop_now_ms(w.loop) - before) / 1000);
 	sync_fails = false;
 	for (int i = 0; i < TURNS && w.m[ANNA].settled < 2; i++) {
 		vault_world_pass(&w, TICK_MS);
