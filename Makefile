@@ -251,7 +251,7 @@ tsan-unit: unit-built ## run the unit tests that have threads under ThreadSaniti
 		TSAN_OPTIONS=die_after_fork=0 $(MAKE) B=build-tsan SAN=thread UNIT_BIN="$$threaded" unit
 
 PYTEST    := /usr/bin/python3 -m pytest
-LANES     ?= 3
+LANES     ?= 2
 # Programs that tests of the lab run beside the agent.
 LAB_BIN   := $(patsubst %.c,$(B)/%,$(wildcard tests/lab/*.c))
 $(B)/tests/lab/%: tests/lab/%.c $(B)/liblanyard.a
@@ -262,9 +262,11 @@ $(B)/tests/lab/%: tests/lab/%.c $(B)/liblanyard.a
 lab-bin: $(LAB_BIN)
 
 SIDE_BY_SIDE = scripts/lanes $(LANES) $(PYTEST)
-lab-test: all lab-bin ## run the tests on several hosts (network namespaces); needs root or user namespaces (LANES=3: processes; QUICK=1: those that lab-asan leaves out)
+lab-test: all lab-bin ## run the tests on several hosts (network namespaces); needs root or user namespaces (LANES=2: processes; QUICK=1: those that lab-asan leaves out)
 	$(Q)LANYARD_BUILD=$(B) $(SIDE_BY_SIDE) tests/lab $(if $(QUICK),-m "slow or plain")
 
+# None of these looks at times or loads, as those of plain builds do.
+lab-asan: LANES = 3
 lab-asan: ## run them under AddressSanitizer and UBSan, without those that are slow, or that say more of a plain build
 	+$(Q)$(MAKE) -j $$(nproc) B=build-asan SAN=address,undefined all lab-bin
 	$(Q)LANYARD_BUILD=build-asan LANYARD_LAB_FACTOR=3 $(SIDE_BY_SIDE) tests/lab -m "not slow and not plain"
