@@ -59,6 +59,13 @@ function morphNode(old, now) {
 	morphKids(old, [...now.childNodes]);
 }
 
+// Where a form is among what is left. What stood before it goes first, so that it stays as its user has filled it in.
+function formAhead(at, now) {
+	if (now.nodeName !== "FORM" || now.lanyardKey !== undefined) return null;
+	while (at && !same(at, now)) at = at.nextSibling;
+	return at;
+}
+
 function morphKids(parent, wanted) {
 	const keyed = new Map();
 	for (const kid of parent.childNodes)
@@ -68,6 +75,11 @@ function morphKids(parent, wanted) {
 		const name = now.nodeName + " " + now.lanyardKey,
 			found = now.lanyardKey !== undefined ? keyed.get(name) : undefined;
 		keyed.delete(name);
+		for (const form = formAhead(at, now); form && at !== form; ) {
+			const next = at.nextSibling;
+			at.remove();
+			at = next;
+		}
 		const reuse = found || (at && same(at, now) ? at : null);
 		if (!reuse) {
 			parent.insertBefore(now, at);

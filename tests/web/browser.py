@@ -160,9 +160,15 @@ class Browser:
         until(lambda: "%s %r can be pressed; the page shows:\n%s" % (css, text, self.text()), press, PATIENCE, every=0.1)
 
     def type(self, css, text):
-        el = self.see(css)
-        el.clear()
-        el.send_keys(text)
+        def write():
+            el = self.see(css)
+            try:
+                el.clear()
+                el.send_keys(text)
+            except StaleElementReferenceException:
+                return False
+            return True
+        until(lambda: "%s takes text; the page shows:\n%s" % (css, self.text()), write, PATIENCE, every=0.1)
 
     def text(self):
         return self.driver.find_element(By.TAG_NAME, "body").text

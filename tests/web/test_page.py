@@ -360,7 +360,12 @@ def test_ask_to_join_and_keep_what_is_chosen(lab, browse):
     # What b replaces is a version here, and is put elsewhere.
     trees.write(b.share, {"two.txt": b"another"})
     netlab.until("it has come", lambda: a.read("two.txt") == b"another", 30)
+    page.see("tbody", "two.txt")
     page.type("#gone", "two.txt")
+    # What is being written stays while the list is read again.
+    trees.write(a.share, {"three.txt": b"3"})
+    page.see("tbody", "three.txt")
+    assert page.run("return document.querySelector('#gone').value") == "two.txt"
     page.click(".inline button", "Show")
     page.click(".timeline summary", "Elsewhere")
     page.type(".timeline input[name=to]", "old/two.txt")
