@@ -74,8 +74,8 @@ struct index_vault_object {
 /* 1 and *o; 0: unknown; -1. */
 int index_vault_object_get(struct index *index, const uint8_t name[INDEX_VAULT_OBJECT], struct index_vault_object *o);
 /* Inserts an object that nothing needs yet, and counts its refs up; or brings one back that was gone. A page then has
- * the refs that it had. A block has none, or one if it is a patch, whatever it had: the base has to be a block that is
- * here and needs nothing itself. -1 with EINVAL, and nothing written, if the object is here, if a ref is not, or if
+ * the refs that it had. A block has none, or its bases if it is a patch, whatever it had: each has to be a block that
+ * is here and needs nothing itself. -1 with EINVAL, and nothing written, if the object is here, if a ref is not, or if
  * these are not the refs that it may have. */
 int index_vault_object_put(struct index *index, const struct index_vault_object *o,
                            const uint8_t (*refs)[INDEX_VAULT_OBJECT], size_t nrefs, int64_t now_s);

@@ -224,13 +224,9 @@ class Agent:
 
     def cli(self, *args):
         route = control.route(args)
-        if route:
-            try:
-                document = control.ask(os.path.join(self.home, "control.sock"), route, 10)
-            except OSError:
-                document = None
-            if document is not None:
-                return document
+        document = control.ask(os.path.join(self.home, "control.sock"), route, 10) if route else None
+        if document is not None:
+            return document
         got = self.lanyard("--json", *args)
         if got.returncode != 0:
             raise StandError("%s: lanyard %s: exit %d: %s%s" % (self.name, args, got.returncode, got.stderr.decode(), self.how_it_ended()))

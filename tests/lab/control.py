@@ -38,14 +38,14 @@ def wait_route(group, seconds, peers):
 
 
 def ask(path, route, timeout):
-    """The document of a GET; None where the agent refuses.  OSError: nobody answers at the socket of that path."""
+    """The document of a GET; None where the agent refuses, or nobody answers at the socket of that path."""
     connection = _Connection(path, timeout)
     try:
         connection.request("GET", route)
         answer = connection.getresponse()
         body = answer.read()
-    except http.client.HTTPException as e:
-        raise OSError(str(e))
+    except (OSError, http.client.HTTPException):
+        return None
     finally:
         connection.close()
     return json.loads(body) if answer.status == 200 else None
