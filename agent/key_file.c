@@ -15,6 +15,7 @@
 #include "agent/key_check.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "sync/group/identity.h"
 #include "sync/seal/keyring.h"
 
 enum { TAG_SHOWN = 7, LINE_DIGITS = 44, NUMBER_DIGITS = 5 };
@@ -202,6 +203,11 @@ char *key_file_obstacle(int home_dirfd)
 		return mem_strdup("this agent asks to join a group, and its key would be replaced: use an empty "
 		                  "--home, or give that up first (lanyard leave)");
 	return NULL;
+}
+
+bool key_file_replaces(int home_dirfd)
+{
+	return identity_is_there(home_dirfd);
 }
 
 /* Groups are written beside their place, and put there by one rename, which comes last. */

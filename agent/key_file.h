@@ -23,6 +23,8 @@ char *key_file_share(const struct export_content *c, size_t i, const char *share
 
 /* NULL if the home may become another agent's: it has no groups, and asks to join none. Otherwise why not, fresh. */
 char *key_file_obstacle(int home_dirfd);
+/* The home has a key, which an installation replaces. */
+bool key_file_replaces(int home_dirfd);
 /* Makes the home that of the agent: its key, and its groups, which wait for a member. shares: of each group, absolute.
  * -1 with *why; it may be tried again then. *became: the home may have the agent's key, also after -1, without groups;
  * otherwise it is as it was. */

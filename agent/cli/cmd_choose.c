@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent/cli/cmd_copy.h"
+#include "agent/cli/confirm.h"
 #include "agent/cli/copy_missing.h"
 #include "agent/format.h"
 #include "agent/cli/http.h"
@@ -243,14 +244,20 @@ static int print_dropped(const json_t *document)
 
 int cmd_drop(struct cli *cli, int argc, char **argv)
 {
-	bool even_if_last = false;
-	struct args_option own[] = { { ARGS_FLAG, "even-if-last", &even_if_last }, { ARGS_END, NULL, NULL } };
+	bool even_if_last = false, yes = false;
+	struct args_option own[] = { { ARGS_FLAG, "even-if-last", &even_if_last },
+		                     { ARGS_FLAG, "yes", &yes },
+		                     { ARGS_END, NULL, NULL } };
 	int words = cli_args(cli, own, 2, WORDS_MAX, argc, argv);
 	json_t *paths, *document;
 	int rc;
 
 	if (words < 0 || (paths = paths_json(cli, argv + 1, words - 1)) == NULL)
 		return CLI_USAGE;
+	if (!confirm_drop(cli, argv[0], even_if_last, yes)) {
+		json_decref(paths);
+		return CLI_REFUSED;
+	}
 	rc = http_group_post(cli, argv[0], "/drop",
 	                     json_pack("{s:o, s:b}", "paths", paths, "even_if_last", (int)even_if_last), &document);
 	if (rc != CLI_DONE)

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/cli/confirm.h"
 #include "agent/cli/http.h"
 #include "agent/cli/passphrase.h"
 #include "agent/escape.h"
@@ -26,7 +27,7 @@ enum { INPUT_MAX = 4 * EXPORT_MAX, START_MS = 10000, LOOK_MS = 50 };
 struct key_words {
 	const char *file;
 	const char *share, *passphrase_file; /* NULL: not given */
-	bool paper;
+	bool paper, yes;
 };
 
 static bool is_dash(const char *file)
@@ -401,7 +402,7 @@ static int key_import(struct cli *cli, const struct key_words *w)
 	if (is_dash(w->file) && (w->passphrase_file == NULL || is_dash(w->passphrase_file)))
 		return cli_usage(cli, "one of the key and the passphrase can come from standard input: give a file "
 		                      "for the other");
-	if (take_key(w->file, &key) == 0) {
+	if (take_key(w->file, &key) == 0 && confirm_import(cli, w->file, w->yes)) {
 		share = w->share != NULL ? absolute_share(w->share) : NULL;
 		otherwise = absolute_share("share");
 		o.share = share;
@@ -422,6 +423,7 @@ int cmd_key(struct cli *cli, int argc, char **argv)
 		{ ARGS_FLAG, "paper", &w.paper },
 		{ ARGS_TEXT, "share", &w.share },
 		{ ARGS_TEXT, "passphrase-file", &w.passphrase_file },
+		{ ARGS_FLAG, "yes", &w.yes },
 		{ ARGS_END, NULL, NULL },
 	};
 
@@ -431,9 +433,9 @@ int cmd_key(struct cli *cli, int argc, char **argv)
 	w.file = argv[1];
 	if (w.file[0] == '\0')
 		return cli_usage(cli, "key: the name of the file is empty");
-	if (strcmp(argv[0], "export") == 0 && w.share == NULL)
+	if (strcmp(argv[0], "export") == 0 && w.share == NULL && !w.yes)
 		return key_export(cli, &w);
 	if (strcmp(argv[0], "import") == 0 && !w.paper)
 		return key_import(cli, &w);
-	return cli_usage(cli, "key: either export FILE [--paper], or import FILE [--share DIR]");
+	return cli_usage(cli, "key: either export FILE [--paper], or import FILE [--share DIR] [--yes]");
 }

@@ -74,7 +74,8 @@ int cmd_members(struct cli *cli, int argc, char **argv)
 
 int cmd_role(struct cli *cli, int argc, char **argv)
 {
-	struct args_option own[] = { { ARGS_END, NULL, NULL } };
+	bool yes = false;
+	struct args_option own[] = { { ARGS_FLAG, "yes", &yes }, { ARGS_END, NULL, NULL } };
 	json_t *document, *body;
 	int rc;
 
@@ -86,6 +87,10 @@ int cmd_role(struct cli *cli, int argc, char **argv)
 	body = json_pack("{s:s, s:s}", "agent", argv[1], "role", argv[2]);
 	if (body == NULL)
 		return cli_usage(cli, "an agent's name must be valid UTF-8");
+	if (!confirm_role(cli, argv[0], argv[1], argv[2], yes)) {
+		json_decref(body);
+		return CLI_REFUSED;
+	}
 	rc = http_group_tell(cli, argv[0], "/role", body, &document);
 	if (document != NULL) {
 		char *agent = names_agent(document), *role = document_text(document, "role");

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent/format.h"
+#include "agent/cli/confirm.h"
 #include "agent/cli/http.h"
 #include "agent/cli/names.h"
 #include "agent/escape.h"
@@ -79,7 +80,10 @@ static int request_decide(struct cli *cli, const char *verb, char **argv, json_t
 int cmd_accept(struct cli *cli, int argc, char **argv)
 {
 	const char *role = NULL;
-	struct args_option own[] = { { ARGS_TEXT, "role", &role }, { ARGS_END, NULL, NULL } };
+	bool yes = false;
+	struct args_option own[] = { { ARGS_TEXT, "role", &role },
+		                     { ARGS_FLAG, "yes", &yes },
+		                     { ARGS_END, NULL, NULL } };
 	json_t *document;
 	char *agent, *now;
 	int rc;
@@ -89,6 +93,8 @@ int cmd_accept(struct cli *cli, int argc, char **argv)
 	if (role != NULL && strcmp(role, "owner") != 0 && strcmp(role, "member") != 0 && strcmp(role, "reader") != 0 &&
 	    strcmp(role, "vault") != 0)
 		return cli_usage(cli, "--role must be owner, member, reader or vault");
+	if (!confirm_accept(cli, argv[0], argv[1], role, yes))
+		return CLI_REFUSED;
 	rc = request_decide(cli, "/accept", argv, role != NULL ? json_pack("{s:s}", "role", role) : json_object(),
 	                    &document);
 	if (rc != CLI_DONE || document == NULL)
@@ -104,14 +110,18 @@ int cmd_accept(struct cli *cli, int argc, char **argv)
 
 int cmd_reject(struct cli *cli, int argc, char **argv)
 {
-	bool forever = false;
-	struct args_option own[] = { { ARGS_FLAG, "forever", &forever }, { ARGS_END, NULL, NULL } };
+	bool forever = false, yes = false;
+	struct args_option own[] = { { ARGS_FLAG, "forever", &forever },
+		                     { ARGS_FLAG, "yes", &yes },
+		                     { ARGS_END, NULL, NULL } };
 	json_t *document;
 	char *agent;
 	int rc;
 
 	if (cli_args(cli, own, 2, 2, argc, argv) < 0)
 		return CLI_USAGE;
+	if (!confirm_reject(cli, argv[0], argv[1], forever, yes))
+		return CLI_REFUSED;
 	rc = request_decide(cli, "/reject", argv, json_pack("{s:b}", "forever", (int)forever), &document);
 	if (rc != CLI_DONE || document == NULL)
 		return rc;

@@ -1,6 +1,7 @@
 /* See confirm.h. */
 #include "agent/cli/confirm.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,10 @@
 
 #include "agent/cli/http.h"
 #include "agent/cli/lines.h"
+#include "agent/cli/names.h"
 #include "agent/cli/status_problems.h"
 #include "agent/escape.h"
+#include "agent/key_file.h"
 #include "base/mem.h"
 
 /* A group as the status has it, and what is to be said of it. */
@@ -75,6 +78,8 @@ static bool consequences_end(struct consequences *c)
 	return false;
 }
 
+/* --- leaving and removing --- */
+
 bool confirm_leave(struct cli *cli, const char *group, bool abandon, bool yes)
 {
 	struct consequences c;
@@ -124,6 +129,180 @@ bool confirm_remove(struct cli *cli, const char *group, const char *agent, bool 
 	free(shown);
 	return consequences_end(&c);
 }
+
+/* --- acts of owners --- */
+
+/* The group, if this agent is an owner of it; others are refused. */
+static bool owns_group(const struct consequences *c)
+{
+	const char *role = c->group != NULL ? json_string_value(json_object_get(c->group, "role")) : NULL;
+
+	return role != NULL && strcmp(role, "owner") == 0;
+}
+
+/* Whether a document is about the agent that a word means: by its name, its code, or the start of its ID. */
+static bool is_meant(const json_t *document, const char *word)
+{
+	const char *name = json_string_value(json_object_get(document, "name"));
+	const char *code = json_string_value(json_object_get(document, "code"));
+	const char *id = json_string_value(json_object_get(document, "agent"));
+
+	return word[0] != '\0' &&
+	       ((name != NULL && strcmp(name, word) == 0) || (code != NULL && strcmp(code, word) == 0) ||
+	        (id != NULL && strncmp(id, word, strlen(word)) == 0));
+}
+
+/* "name (ID)" of the agent that a word means, and *role, its own or NULL; the word as it is if it is not in the list
+ * of that name under `rest` of the group, or is there twice. Fresh. */
+static char *agent_meant(struct cli *cli, const char *group, const char *list, const char *word, char **role)
+{
+	char *rest = mem_printf("/%s", list), *path = http_group_path(group, rest), *escaped = escape_name(word), *who;
+	const json_t *one, *found = NULL;
+	json_t *document;
+	size_t n = 0, i;
+
+	(void)http_probe(cli, path, &document);
+	json_array_foreach(json_object_get(document, list), i, one) {
+		if (is_meant(one, escaped)) {
+			found = one;
+			n++;
+		}
+	}
+	*role = n == 1 && json_is_string(json_object_get(found, "role")) ? document_text(found, "role") : NULL;
+	who = n == 1 ? names_agent(found) : escape_terminal(word);
+	json_decref(document);
+	free(escaped);
+	free(path);
+	free(rest);
+	return who;
+}
+
+static const char of_an_owner[] = "An owner decides who belongs, and can remove every other member, this agent too.";
+
+bool confirm_role(struct cli *cli, const char *group, const char *agent, const char *role, bool yes)
+{
+	struct consequences c;
+	char *who, *had;
+
+	if (!is_person(cli, yes))
+		return true;
+	consequences_begin(cli, &c, group);
+	if (!owns_group(&c))
+		return consequences_end(&c);
+	who = agent_meant(cli, group, "members", agent, &had);
+	if (had != NULL && strcmp(had, role) == 0)
+		; /* nothing happens */
+	else if (had != NULL && strcmp(had, "vault") == 0)
+		lines_add(&c.lines, mem_printf("%s is a vault, and stops: it gets another role only by leaving and "
+		                               "joining with another folder.",
+		                               who));
+	else if (strcmp(role, "owner") == 0)
+		lines_add(&c.lines, mem_printf("%s becomes an owner. %s", who, of_an_owner));
+	else if (strcmp(role, "vault") == 0 && had != NULL && document_flag(c.group, "sealed"))
+		lines_add(&c.lines, mem_printf("%s loses the group's keys, and stores what it cannot read: a new key "
+		                               "starts for everything that changes. What it has now stays on its disk, "
+		                               "readable. It becomes a member again only by leaving and joining.",
+		                               who));
+	free(had);
+	free(who);
+	return consequences_end(&c);
+}
+
+bool confirm_accept(struct cli *cli, const char *group, const char *agent, const char *role, bool yes)
+{
+	struct consequences c;
+	char *who, *had;
+
+	if (role == NULL || strcmp(role, "owner") != 0 || !is_person(cli, yes))
+		return true;
+	consequences_begin(cli, &c, group);
+	if (owns_group(&c)) {
+		who = agent_meant(cli, group, "requests", agent, &had);
+		lines_add(&c.lines, mem_printf("%s becomes an owner. %s", who, of_an_owner));
+		free(had);
+		free(who);
+	}
+	return consequences_end(&c);
+}
+
+bool confirm_reject(struct cli *cli, const char *group, const char *agent, bool forever, bool yes)
+{
+	struct consequences c;
+	char *who, *had, *shown;
+
+	if (!forever || !is_person(cli, yes))
+		return true;
+	consequences_begin(cli, &c, group);
+	if (owns_group(&c)) {
+		who = agent_meant(cli, group, "requests", agent, &had);
+		shown = escape_terminal(group);
+		lines_add(&c.lines, mem_printf("No owner sees a request of %s any more. It can still come in by an "
+		                               "invite, or if an owner adds its whole ID: lanyard role %s ID member",
+		                               who, shown));
+		free(shown);
+		free(had);
+		free(who);
+	}
+	return consequences_end(&c);
+}
+
+/* --- acts on this agent --- */
+
+bool confirm_drop(struct cli *cli, const char *group, bool even_if_last, bool yes)
+{
+	struct consequences c;
+
+	if (!even_if_last || !is_person(cli, yes))
+		return true;
+	consequences_begin(cli, &c, group);
+	if (c.group != NULL)
+		lines_add(&c.lines,
+		          mem_strdup("No member is asked whether it has these files. What is on this disk alone is "
+		                     "lost for everybody, and does not become a kept version."));
+	return consequences_end(&c);
+}
+
+/* The agent that this home is of, and that may become another one; fresh. NULL: there is none, or the agent that runs
+ * refuses it. */
+static char *replaced_by_import(struct cli *cli, const json_t *status)
+{
+	const char *path = status == NULL ? http_home(cli) : NULL;
+	int fd = path != NULL ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	char *agent = NULL, *obstacle;
+
+	if (status != NULL && json_array_size(json_object_get(status, "groups")) == 0 &&
+	    json_array_size(json_object_get(status, "asked")) == 0)
+		return document_text(status, "agent");
+	if (fd < 0)
+		return NULL;
+	obstacle = key_file_obstacle(fd);
+	if (obstacle == NULL && key_file_replaces(fd))
+		agent = mem_printf("of %s", path);
+	free(obstacle);
+	close(fd);
+	return agent;
+}
+
+bool confirm_import(struct cli *cli, const char *file, bool yes)
+{
+	struct consequences c;
+	char *agent, *shown;
+
+	if (!is_person(cli, yes))
+		return true;
+	consequences_begin(cli, &c, "");
+	agent = http_is_systems(cli) ? NULL : replaced_by_import(cli, c.status);
+	shown = escape_terminal(file);
+	if (agent != NULL)
+		lines_add(&c.lines, mem_printf("The key of the agent %s is deleted, and this is the agent of the key "
+		                               "file %s from now on. That one must not run anywhere else.",
+		                               agent, shown));
+	free(shown);
+	free(agent);
+	return consequences_end(&c);
+}
+
+/* --- held bursts --- */
 
 static void add_hold(struct lines *l, const json_t *hold)
 {

@@ -9,5 +9,12 @@
 bool confirm_leave(struct cli *cli, const char *group, bool abandon, bool yes);
 bool confirm_remove(struct cli *cli, const char *group, const char *agent, bool yes);
 bool confirm_release(struct cli *cli, const char *group, bool yes);
+/* role: its name. That of confirm_accept may be NULL: a member. */
+bool confirm_role(struct cli *cli, const char *group, const char *agent, const char *role, bool yes);
+bool confirm_accept(struct cli *cli, const char *group, const char *agent, const char *role, bool yes);
+bool confirm_reject(struct cli *cli, const char *group, const char *agent, bool forever, bool yes);
+bool confirm_drop(struct cli *cli, const char *group, bool even_if_last, bool yes);
+/* file: as the command line names the key file. */
+bool confirm_import(struct cli *cli, const char *file, bool yes);
 
 #endif

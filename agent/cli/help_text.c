@@ -34,15 +34,18 @@ static const struct {
 	                  "  lanyard join photos --share ~/Photos      # an owner compares the code and accepts\n"
 	                  "  lanyard join --invite - --share ~/Photos  # then paste the token\n" },
 	{ "requests", EXAMPLE "  lanyard requests\n" },
-	{ "accept",
-	  OPTIONS "  --role ROLE  what the agent becomes (member)\n" EXAMPLE "  lanyard accept photos 2dkn-gqho\n" },
-	{ "reject",
-	  OPTIONS "  --forever  show no request of that agent again\n" EXAMPLE "  lanyard reject photos 2dkn-gqho\n" },
+	{ "accept", OPTIONS "  --role ROLE  what the agent becomes (member)\n"
+	                    "  --yes        make it an owner without saying what that means and asking\n" EXAMPLE
+	                    "  lanyard accept photos 2dkn-gqho\n" },
+	{ "reject", OPTIONS "  --forever  show no request of that agent again\n"
+	                    "  --yes      do not say the consequences and ask, on a terminal\n" EXAMPLE
+	                    "  lanyard reject photos 2dkn-gqho\n" },
 	{ "leave", OPTIONS "  --abandon  leave as the only owner, though nobody can invite or remove afterwards\n"
 	                   "  --yes      do not say the consequences and ask, on a terminal\n" EXAMPLE
 	                   "  lanyard leave photos\n" },
 	{ "members", EXAMPLE "  lanyard members photos\n" },
-	{ "role", EXAMPLE "  lanyard role photos laptop reader\n" },
+	{ "role", OPTIONS "  --yes  do not say the consequences and ask, on a terminal\n" EXAMPLE
+	                  "  lanyard role photos laptop reader\n" },
 	{ "remove", OPTIONS "  --yes  do not say the consequences and ask, on a terminal\n" EXAMPLE
 	                    "  lanyard remove photos laptop\n" },
 	{ "groups", EXAMPLE "  lanyard groups\n" },
@@ -55,7 +58,8 @@ static const struct {
 	                 "  --timeout S         wait so many seconds for a member that has them\n" EXAMPLES
 	                 "  lanyard get photos 2026/summer\n"
 	                 "  lanyard get photos '**/*.pdf' --to /tmp/copies\n" },
-	{ "drop", OPTIONS "  --even-if-last  ask nobody whether they have it: the content may be lost\n" EXAMPLE
+	{ "drop", OPTIONS "  --even-if-last  ask nobody whether they have it: the content may be lost\n"
+	                  "  --yes           do not say the consequences and ask, on a terminal\n" EXAMPLE
 	                  "  lanyard drop photos 2025\n" },
 	{ "revert", EXAMPLE "  lanyard revert photos draft.txt\n" },
 	{ "share", OPTIONS "  --to FOLDER  the folder in the group's share that they go to\n" EXAMPLES
@@ -104,6 +108,7 @@ static const struct {
 	                    "  lanyard verify photos --repair\n" },
 	{ "key", OPTIONS "  --paper                 print a form of the key to write down, too\n"
 	                 "  --share DIR             the folder in which each imported group gets its own\n"
+	                 "  --yes                   import, and do not say the consequences and ask, on a terminal\n"
 	                 "  --passphrase-file FILE  read the passphrase there, and do not ask\n" EXAMPLES
 	                 "  lanyard key export /media/stick/lanyard.key\n"
 	                 "  lanyard key import /media/stick/lanyard.key --share ~/restored\n" },

@@ -177,6 +177,11 @@ static struct identity *from_file(int fd, char **why)
 	return self;
 }
 
+bool identity_is_there(int home_dirfd)
+{
+	return faccessat(home_dirfd, KEY_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 struct identity *identity_open(int home_dirfd, char **why)
 {
 	struct identity *self;

@@ -3,6 +3,7 @@
 #ifndef LANYARD_SYNC_GROUP_IDENTITY_H
 #define LANYARD_SYNC_GROUP_IDENTITY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,8 @@ struct evp_pkey_st;
 struct identity *identity_open(int home_dirfd, char **why);
 /* Writes home's key.pem, in place of one that is there. -1 with *why. */
 int identity_save(const struct identity *id, int home_dirfd, char **why);
+/* Whether home has a key.pem, whatever is in it. */
+bool identity_is_there(int home_dirfd);
 /* A fresh one, in memory only (tests, invites). */
 struct identity *identity_new(void);
 /* From a 32-byte private seed (invites). */

@@ -448,6 +448,67 @@ def test_consequences_come_before_the_act_where_a_person_is(lab):
     assert a.lanyard("leave", "pics").code == 0
 
 
+def test_roles_rejections_drops_and_imports_say_first_what_they_lead_to(lab):
+    a, b, c = (lab.host(n) for n in "abc")
+    netlab.form([a, b], discovery="embedded")
+    trees.write(a.share, {"x": b"x"})
+    a.wait_sync()
+    roles = lambda: {m["name"]: m["role"] for m in a.cli("members", "pics")["members"]}  # noqa: E731
+    said = read_terminal(a, "role", "pics", "b", "owner", answers=(b"\n",))
+    assert b"b (%s) becomes an owner. An owner decides who belongs" % b.agent_id()[:7].encode() in said and b"nothing was done" in said
+    assert roles() == {"a": "owner", "b": "member"}
+    # What is refused or changes nothing is not asked about, and neither is what can be taken back.
+    for words in (("a", "owner"), ("b", "member"), ("b", "reader"), ("b", "vault"), ("nobody", "vault")):
+        assert b"[y/N]" not in read_terminal(a, "role", "pics", *words)
+    assert b"[y/N]" not in read_terminal(b, "role", "pics", "a", "owner") and roles()["b"] == "reader"
+    assert b"[y/N]" not in read_terminal(a, "role", "pics", "b", "owner", "--yes") and roles()["b"] == "owner"
+
+    said = read_terminal(a, "drop", "pics", "x", "--even-if-last", answers=(b"\n",))
+    assert b"lost for everybody" in said and b"nothing was done" in said and os.path.exists(a.file("x"))
+    assert b"[y/N]" not in read_terminal(a, "drop", "pics", "x", "--even-if-last", "--yes")
+    assert b"[y/N]" not in read_terminal(a, "drop", "pics", "x")
+
+    c.daemon.start("--discovery", "embedded")
+    netlab.until("c sees the group", lambda: c.cli("groups")["seen"], 20)
+    c.lanyard("join", "pics", "--share", c.share, "--timeout", "0")
+    netlab.until("c asks", lambda: a.cli("requests")["requests"], 20)
+    code = a.cli("requests")["requests"][0]["code"]
+    said = read_terminal(a, "accept", "pics", code, "--role", "owner", answers=(b"\n",))
+    assert b"c (%s) becomes an owner" % c.agent_id()[:7].encode() in said and "c" not in roles()
+    said = read_terminal(a, "reject", "pics", code, "--forever", answers=(b"\n",))
+    assert b"No owner sees a request of c (%s) any more" % c.agent_id()[:7].encode() in said and a.cli("requests")["requests"]
+    assert b"rejected c" in read_terminal(a, "reject", "pics", code, "--forever", answers=(b"y\n",))
+    assert a.cli("requests")["requests"] == []
+
+    with open(a.path("word"), "w") as f:
+        f.write("secret words\n")
+    a.cli("key", "export", a.path("key"), "--passphrase-file", a.path("word"))
+    load = "key", "import", a.path("key"), "--passphrase-file", a.path("word"), "--share", c.path("all")
+    netlab.until("c is refused", lambda: c.cli("status")["asked"][0]["state"] == "rejected", 20)
+    c.cli("leave", "pics")
+    before = c.agent_id()
+    said = read_terminal(c, *load, answers=(b"\n",))
+    assert b"The key of the agent %s is deleted" % before.encode() in said and c.agent_id() == before
+    c.daemon.stop()
+    said = read_terminal(c, *load, answers=(b"\n",))
+    assert b"The key of the agent of %s is deleted" % c.home.encode() in said and b"nothing was done" in said
+    # It does not write a file for which it was not asked, and a member of a group is refused without a question.
+    assert b"[y/N]" not in read_terminal(b, *load)
+    assert b"this is agent %s again" % a.agent_id().encode() in read_terminal(c, *load, answers=(b"y\n",))
+    assert a.lanyard("key", "export", a.path("other"), "--yes").code == 2
+
+
+def test_what_it_leads_to_to_be_made_a_vault_is_said_first(lab):
+    a, b = lab.host("a"), lab.host("b")
+    netlab.form([a, b], options=("--sealed",))
+    said = read_terminal(a, "role", "pics", "b", "vault", answers=(b"\n",))
+    assert b"loses the group's keys" in said and b"a new key starts" in said and b"nothing was done" in said
+    said = read_terminal(a, "role", "pics", "b", "vault", answers=(b"y\n",))
+    assert re.search(rb"b \(.*\) is vault now", said)
+    assert b"is a vault, and stops" in read_terminal(a, "role", "pics", "b", "member", answers=(b"\n",))
+    assert {m["name"]: m["role"] for m in a.cli("members", "pics")["members"]} == {"a": "owner", "b": "vault"}
+
+
 def test_status_says_who_is_away_and_tells_many_problems_by_folder(lab):
     a, b = lab.host("a"), lab.host("b")
     netlab.form([a, b])
