@@ -34,7 +34,6 @@ struct secret_group {
 	int64_t looked_ms;                   /* the last query */
 	size_t turns;                        /* how many there were */
 	bool told;                           /* the log says why it is missing */
-	bool retried;                        /* a request that was rejected was made again */
 	bool founded;                        /* in this run: it is not sure yet that it works */
 	char refuted[REFUTED_MAX][TAG_TEXT_MAX];
 	size_t nrefuted; /* in all */
@@ -168,9 +167,14 @@ static void turn_candidates(struct candidates *c, size_t turn)
 		memcpy(c->tags[i], tags[(turn * ASKED_AT_ONCE + i) % c->n], TAG_TEXT_MAX);
 }
 
+static bool says_no(enum asker_state state)
+{
+	return state == ASKER_REJECTED || state == ASKER_BARRED;
+}
+
 struct asked_state {
 	const char *tag;
-	bool stopped;
+	bool no;
 };
 
 static bool look_at_state(void *arg, const struct agent_asked *asked)
@@ -179,19 +183,16 @@ static bool look_at_state(void *arg, const struct agent_asked *asked)
 
 	if (strcmp(asked->tag, state->tag) != 0)
 		return true;
-	state->stopped = asked->status.state >= ASKER_REJECTED;
+	state->no = says_no(asked->status.state);
 	return false;
 }
 
-/* An owner's rejection holds until the settings are read again, since they may have another secret then. */
-static bool may_ask_again(struct secret_groups *s, struct secret_group *g, const char *tag)
+static bool was_rejected(struct secret_groups *s, const char *tag)
 {
 	struct asked_state state = { .tag = tag };
-	bool retried = g->retried;
 
 	agent_asks(s->agent, look_at_state, &state);
-	g->retried |= state.stopped;
-	return !state.stopped || !retried;
+	return state.no;
 }
 
 static void ask_candidate(struct secret_groups *s, struct secret_group *g, const char *text)
@@ -200,7 +201,7 @@ static void ask_candidate(struct secret_groups *s, struct secret_group *g, const
 	struct group_tag tag;
 	char *why = NULL;
 
-	if (may_ask_again(s, g, text) && group_id_tag_parse(&tag, text) == 0 &&
+	if (!was_rejected(s, text) && group_id_tag_parse(&tag, text) == 0 &&
 	    agent_ask(s->agent, &tag, &wish, &why) < 0 && log_allow(g->name, 1))
 		log_about(LOG_ERROR, &(struct log_about){ .group = g->name }, "group %s (%s): %s", g->name, g->place,
 		          why);
@@ -347,6 +348,25 @@ char *secret_groups_read(const struct config_group *g, const char *path, bool *a
 	return NULL;
 }
 
+static bool gather_rejected(void *arg, const struct agent_asked *asked)
+{
+	struct asked_tags *t = arg;
+
+	if (strcmp(asked->name, t->group->name) == 0 && asked->by_secret && says_no(asked->status.state))
+		memcpy(t->tags[t->ended++], asked->tag, TAG_TEXT_MAX);
+	return t->ended < SEEN_MAX;
+}
+
+/* An owner's rejection holds until the settings are read, since they may have another secret now. */
+static void forget_rejections(struct secret_groups *s, struct secret_group *g)
+{
+	struct asked_tags t = { .group = g };
+
+	agent_asks(s->agent, gather_rejected, &t);
+	for (size_t i = 0; i < t.ended; i++)
+		agent_ask_end(s->agent, t.tags[i]);
+}
+
 static void clear_groups(struct secret_groups *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
@@ -402,6 +422,8 @@ void secret_groups_set(struct secret_groups *s, const struct config *c)
 		if (g->secret_file != NULL || g->secret_credential != NULL)
 			add_secret_group(s, g, c->settings.name);
 	}
+	for (size_t i = 0; i < s->n; i++)
+		forget_rejections(s, &s->groups[i]);
 	if (s->n > 0)
 		loop_timer_start(s->timer, 0, 0);
 }

@@ -67,8 +67,11 @@ enum requests_state {
 	REQUESTS_REJECTED, /* may ask again with a greater number */
 	REQUESTS_BARRED    /* rejected for good */
 };
-/* number: of the request that it shows; 0: none, so a rejection of an earlier one does not answer it. */
-enum requests_state requests_state(const struct requests *r, const struct agent_id *asker, uint64_t number);
+/* made: the number of the latest request that it says it has made; 0: none, so a rejection of an earlier one does not
+ * answer it. shown: of the latest that it can show; one that waits with a greater number is lost to it, as is its
+ * code. */
+enum requests_state requests_state(const struct requests *r, const struct agent_id *asker, uint64_t made,
+                                   uint64_t shown);
 
 /* The greatest number that is known of this agent's requests, decided, expired or not; 0: none. A new one must have a
  * greater one, or it is not taken in: an agent's clock may have been set back meanwhile. */

@@ -15,7 +15,8 @@ static const struct mail *request_of(const struct requests *r, const struct agen
 	return NULL;
 }
 
-enum requests_state requests_state(const struct requests *r, const struct agent_id *asker, uint64_t number)
+enum requests_state requests_state(const struct requests *r, const struct agent_id *asker, uint64_t made,
+                                   uint64_t shown)
 {
 	const struct mail *no = requests_rejection(r, asker);
 	const struct mail *waiting = request_of(r, asker);
@@ -23,8 +24,8 @@ enum requests_state requests_state(const struct requests *r, const struct agent_
 	if (no != NULL && no->e.verdict == REQUEST_BARRED)
 		return REQUESTS_BARRED;
 	if (waiting != NULL)
-		return REQUESTS_WAITING;
-	return no != NULL && number > 0 && number <= no->e.number ? REQUESTS_REJECTED : REQUESTS_NONE;
+		return waiting->e.number <= shown ? REQUESTS_WAITING : REQUESTS_NONE;
+	return no != NULL && made > 0 && made <= no->e.number ? REQUESTS_REJECTED : REQUESTS_NONE;
 }
 
 uint64_t requests_number(const struct requests *r, const struct agent_id *asker)

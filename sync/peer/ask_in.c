@@ -172,6 +172,19 @@ static struct ask_job *unknown_ones(struct session *s, struct peer_group *g, con
 	return job;
 }
 
+/* Its own claim: nobody else is told of it. */
+static uint64_t latest_shown(const struct session *s, const struct msg_ask *m)
+{
+	struct request_entry e;
+	uint64_t latest = 0;
+
+	for (size_t i = 0; i < m->nentries; i++)
+		if (request_parse(&e, m->entries[i].p, m->entries[i].n) == 0 && !e.is_answer &&
+		    agent_id_equal(&e.asker, &s->id) && e.number > latest)
+			latest = e.number;
+	return latest;
+}
+
 void ask_in_ask(struct session *s, const struct msg_ask *m)
 {
 	struct peer_group *g = ask_out_group(s->peers, m->tag);
@@ -186,7 +199,8 @@ void ask_in_ask(struct session *s, const struct msg_ask *m)
 		ask_out_answer(s, &(struct msg_ask_answer){ .tag = m->tag, .state = MSG_ASK_NO });
 		return;
 	}
-	a->number = m->number;
+	a->made = m->number;
+	a->shown = latest_shown(s, m);
 	/* A salt is for one commitment: who could commit again would choose the code. */
 	if (memcmp(a->commitment, m->commitment, sizeof(a->commitment)) != 0)
 		a->salted = false;
@@ -235,7 +249,7 @@ static void carry(struct asking *a, const uint8_t *part, size_t n)
 	ask_budget_host(host, s->link->address);
 	if (request_vouch(&entry, part, n, host, now_s > 0 ? now_s : 0, s->peers->config.self) == 0 &&
 	    request_parse(&e, entry.p, entry.len) == 0) {
-		a->number = e.number;
+		a->made = a->shown = e.number;
 		a->told = true; /* by say(), unless it is settled already, or there is no room */
 		a->told_state = MSG_ASK_WAITING;
 		(void)requests_put(g->config.requests, 0, entry.p, entry.len, now_s);

@@ -55,9 +55,10 @@ struct asking {
 	struct session *session;
 	struct peer_group *group;
 	uint8_t commitment[MSG_SALT_LEN], salt[MSG_SALT_LEN];
-	bool salted;     /* it was given the salt, and has not revealed yet */
-	uint64_t number; /* of its latest request; 0: none */
-	bool told;       /* told_state was the last answer */
+	bool salted;    /* it was given the salt, and has not revealed yet */
+	uint64_t made;  /* the number of its latest request; 0: none */
+	uint64_t shown; /* of the latest whose paper it has; 0: none */
+	bool told;      /* told_state was the last answer */
 	enum msg_ask_state told_state;
 	int64_t told_ms;
 };

@@ -53,7 +53,6 @@ void ask_out_answer(struct session *s, const struct msg_ask_answer *m)
 	session_send(s, FRAME_ASK_ANSWER, body, n);
 }
 
-/* A request without a number is one that the asker has lost: its code would be known to us alone. */
 static bool stands(const struct asking *a, enum msg_ask_state *state)
 {
 	const struct peer_group *g = a->group;
@@ -63,10 +62,10 @@ static bool stands(const struct asking *a, enum msg_ask_state *state)
 		*state = MSG_ASK_ACCEPTED;
 		return true;
 	}
-	switch (requests_state(g->config.requests, id, a->number)) {
+	switch (requests_state(g->config.requests, id, a->made, a->shown)) {
 	case REQUESTS_WAITING:
 		*state = MSG_ASK_WAITING;
-		return a->number > 0;
+		return true;
 	case REQUESTS_REJECTED:
 		*state = MSG_ASK_REJECTED;
 		return true;

@@ -38,7 +38,7 @@ static void ask_on(struct asker *a, struct asker_talk *k)
 		             .commitment = commitment,
 		             .entries = entries,
 		             .nentries = a->npapers,
-		             .number = a->npapers ? a->papers[0].e.number : 0 };
+		             .number = a->number };
 	size_t n;
 
 	random_bytes(k->r, sizeof(k->r));

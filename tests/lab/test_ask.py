@@ -47,12 +47,16 @@ def asked(host):
     return one
 
 
+def code_of(host):
+    """The code of its one request.  A member shows it before the asker has the member's answer."""
+    return until(lambda: "%s has a code: %s" % (host.name, asked(host)), lambda: asked(host)["code"], 20)
+
+
 def ask(host, group="home", *options, timeout=0):
     """Ask without waiting for a decision; returns the code."""
     got = host.lanyard("--json", "join", group, "--share", host.share, "--timeout", str(timeout), *options)
     assert got.code == 1, got
-    until(lambda: "%s has a code: %s" % (host.name, asked(host)), lambda: asked(host)["code"], 20)
-    return asked(host)["code"]
+    return code_of(host)
 
 
 def requests(host, group=None):
@@ -109,7 +113,7 @@ def test_the_first_five_minutes_compare_a_code_and_accept(lab):
     with d.events() as at_d, a.events() as at_a:
         proc = join(d, "home", "--share", d.share, "--message", "the laptop in room 2")
         said = at_a.wait("request", peer=d.agent_id())
-        one = until_requested(a, asked(d)["code"])
+        one = until_requested(a, code_of(d))
         assert (said["name"], said["short_id"]) == ("d", d.agent_id()[:7])
         assert one["code"] in said["reason"] and "the laptop in room 2" in said["reason"]
         assert (one["group"], one["agent"], one["name"], one["message"]) == ("home", d.agent_id(), "d", "the laptop in room 2")
@@ -201,8 +205,8 @@ def test_a_rejection_is_told_once_and_ends_the_asking(lab):
     until_seen(d)
     with d.events() as at_d:
         proc = join(d, "home", "--share", d.share, "--timeout", "60")
-        until(lambda: "d asks: %s" % d.cli("status")["asked"], lambda: [s for s in d.cli("status")["asked"] if s["code"]], 20)
-        first = asked(d)["code"]
+        until("d asks", lambda: d.cli("status")["asked"], 20)
+        first = code_of(d)
         until_requested(a, first)
         a.cli("reject", "home", first)
         at_d.wait("rejected", group="home")

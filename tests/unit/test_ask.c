@@ -5,7 +5,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <utlist.h>
+
 #include "sync/peer/asker.h"
+#include "sync/peer/peers_internal.h"
 
 static struct asker *asker;
 static struct asker_status st;
@@ -221,6 +224,26 @@ static void a_rejected_asker_is_told_once_and_may_ask_again(void **arg)
 	stop_asking();
 }
 
+/* The connection ends between what the asker reveals and the answer to it: it has no paper, but it did ask. */
+static void a_rejection_is_heard_though_the_answer_to_the_request_was_lost(void **arg)
+{
+	struct session *s, *next;
+
+	(void)arg;
+	node_member(&a, founded());
+	ask(&a);
+	dial(&c, &a);
+	UNTIL(requests_waiting(a.requests) == 1);
+	assert_int_equal(state(), ASKER_LOOKING);
+	DL_FOREACH_SAFE(c.peers->sessions, s, next)
+		session_ended(s, "lost");
+	reject_at(&a, false);
+	dial(&c, &a);
+	UNTIL(state() == ASKER_REJECTED);
+	assert_int_equal(requests_waiting(a.requests), 0);
+	stop_asking();
+}
+
 /* To the asker a hidden group is no different from none. */
 static void a_hidden_group_does_not_answer(void **arg)
 {
@@ -409,6 +432,7 @@ int main(void)
 		ASKS(several_members_that_are_asked_at_once_make_one_code),
 		ASKS(an_asker_that_was_away_is_told_when_it_comes),
 		ASKS(a_rejected_asker_is_told_once_and_may_ask_again),
+		ASKS(a_rejection_is_heard_though_the_answer_to_the_request_was_lost),
 		ASKS(a_hidden_group_does_not_answer),
 		ASKS(a_reader_gives_no_salt_but_carries),
 		ASKS(a_salt_of_a_former_member_makes_a_second_code_and_no_more),
