@@ -19,6 +19,7 @@ enum {
 	ROOTS_MAX = 16,       /* beyond, all that is listed is judged again, not only what is below the paths */
 	WALK_AGAIN_MS = 1000, /* after a failed write */
 	ASIDES_AT_ONCE = 256,
+	HEARD_MS = 1000, /* of what others list: one event for all of it */
 };
 
 /* What the index has set aside, a page at a time. */
@@ -30,12 +31,13 @@ struct unshared_page {
 
 struct engine_choices {
 	struct share_choices *now;
-	struct choices view;     /* of `now`: the index keeps this address */
-	bool merging;            /* the stamps differ, and the scan is not complete */
-	bool writing;            /* a worker writes the file now */
-	bool stopped;            /* the engine stops: only what is in effect stays, until the index is closed */
-	struct loop_timer *walk; /* runs while the index judges rows again */
-	struct loop_timer *soon; /* for the end of this turn, so that all that is chosen in it is one write */
+	struct choices view;      /* of `now`: the index keeps this address */
+	bool merging;             /* the stamps differ, and the scan is not complete */
+	bool writing;             /* a worker writes the file now */
+	bool stopped;             /* the engine stops: only what is in effect stays, until the index is closed */
+	struct loop_timer *walk;  /* runs while the index judges rows again */
+	struct loop_timer *heard; /* runs from the first record of others until they are told of */
+	struct loop_timer *soon;  /* for the end of this turn, so that all that is chosen in it is one write */
 	struct choice_change *waiting, *written;
 };
 
@@ -97,6 +99,18 @@ void engine_choices_turn(struct engine *e)
 	if (e->choices != NULL && !e->choices->stopped && index_choosing(e->index) &&
 	    !loop_timer_running(e->choices->walk))
 		loop_timer_start(e->choices->walk, 0, 0);
+}
+
+static void tell_heard(void *arg)
+{
+	engine_emit(arg, "files-listed", NULL, NULL);
+}
+
+void engine_choices_heard(struct engine *e)
+{
+	if (engine_is_on_demand(e) && e->choices != NULL && !e->choices->stopped &&
+	    !loop_timer_running(e->choices->heard))
+		loop_timer_start(e->choices->heard, HEARD_MS, 0);
 }
 
 static void take_effect(struct engine *e, struct scope *s)
@@ -363,6 +377,7 @@ void engine_choices_start(struct engine *e)
 	c->view = *share_choices_view(c->now);
 	c->soon = loop_timer_new(e->context->loop, begin_soon, e);
 	c->walk = loop_timer_new(e->context->loop, walk_on, e);
+	c->heard = loop_timer_new(e->context->loop, tell_heard, e);
 	/* A failed write is the index's to report, at its next commit. */
 	(void)index_choose_begin(e->index, &c->view, INDEX_CHOOSE_SLICE);
 	engine_aside_start(e);
@@ -383,7 +398,8 @@ void engine_choices_stop(struct engine *e)
 	c->stopped = true;
 	loop_timer_free(c->soon);
 	loop_timer_free(c->walk);
-	c->soon = c->walk = NULL;
+	loop_timer_free(c->heard);
+	c->soon = c->walk = c->heard = NULL;
 	engine_aside_stop(e);
 	choice_change_end_all(&c->waiting, "the group stopped meanwhile");
 	choice_change_end_all(&c->written, "the group stopped meanwhile");

@@ -250,6 +250,8 @@ bool engine_choices_merging(const struct engine *e);
 void engine_choices_scanned(struct engine *e);
 /* At the end of a turn: rows that are to be judged again are gone on with in the next one. */
 void engine_choices_turn(struct engine *e);
+/* Others have told a record: where this agent keeps what is chosen, an event says that the list is another. */
+void engine_choices_heard(struct engine *e);
 /* A drop of this path is marked in the index: writes that it is not wanted any more, with a new stamp. */
 void engine_choices_dropped(struct engine *e, const char *path, engine_choices_fn *done, void *arg);
 

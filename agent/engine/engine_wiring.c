@@ -252,12 +252,18 @@ static void fetch_state(void *arg)
 static void peer_record(void *arg, uint64_t peer, const struct record *theirs, const uint8_t *bytes, size_t n,
                         const struct blocklist *blocks)
 {
-	fetch_record(((struct engine *)arg)->fetch, peer, theirs, bytes, n, blocks);
+	struct engine *e = arg;
+
+	fetch_record(e->fetch, peer, theirs, bytes, n, blocks);
+	engine_choices_heard(e);
 }
 
 static void peer_carried(void *arg, uint64_t peer, const struct record *theirs, uint64_t carrier)
 {
-	fetch_record_carried(((struct engine *)arg)->fetch, peer, theirs, carrier);
+	struct engine *e = arg;
+
+	fetch_record_carried(e->fetch, peer, theirs, carrier);
+	engine_choices_heard(e);
 }
 
 static uint64_t peer_same(void *arg, uint64_t peer, const struct record *ours, const struct record *theirs)

@@ -11,7 +11,7 @@ struct events;
 /* Any of the fields but kind may be NULL. Kinds: ready, peer-connected, peer-disconnected, refused, joined, left,
  * scan-finished, file-changed (here), file-installed, file-deleted (by a peer), conflict, problem, repaired (path),
  * in-sync, syncing, roster-changed, member-added, member-removed, role-changed, request, asked,
- * rejected, discovery. */
+ * rejected, files-listed, discovery. */
 struct event {
 	uint64_t number; /* set by events_emit; counts from 1 */
 	int64_t time_ns; /* set by events_emit */

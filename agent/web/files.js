@@ -236,7 +236,9 @@ function row(g, f) {
 // What happens in the folder is shown, unless the user has gone on to further pages.
 function follow(g) {
 	const inside = at.path ? at.path + "/" : "";
-	const e = state.events.find((x) => x.path && x.group === g.group && x.path.startsWith(inside));
+	const e = state.events.find(
+		(x) => x.group === g.group && (x.path ? x.path.startsWith(inside) : x.event === "files-listed"),
+	);
 	if (!e || e.number <= heard) return;
 	heard = e.number;
 	if (!loading && list.length <= PAGE) setTimeout(load, 0);

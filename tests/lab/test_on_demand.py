@@ -55,9 +55,11 @@ def test_only_what_is_chosen_comes(lab):
     with open(a.file("photos/a.jpg"), "wb") as f:
         f.write(b"new")
     until("the change is at d", lambda: d.read("photos", "a.jpg") == b"new")
-    with open(a.file("photos/new.jpg"), "wb") as f:
-        f.write(b"unseen")
-    until("d lists the new file", lambda: b"photos/new.jpg" in d.files("pics"))
+    with d.events() as at_d:
+        with open(a.file("photos/new.jpg"), "wb") as f:
+            f.write(b"unseen")
+        at_d.wait("files-listed", group="pics")
+    assert b"photos/new.jpg" in d.files("pics")
     d.wait_sync()
     assert here(d) == {b"photos/a.jpg"}
 

@@ -350,6 +350,9 @@ def test_ask_to_join_and_keep_what_is_chosen(lab, browse):
     netlab.until("it is dropped", lambda: not os.path.exists(a.file("one.txt")), 30)
     assert b.read("one.txt") == b"1"
     page.see(".stand", "not here")
+    trees.write(b.share, {"unseen.txt": b"of b"})
+    page.see("tbody", "unseen.txt")
+    assert not os.path.exists(a.file("unseen.txt"))
     page.click(".details button", "Get")
     netlab.until("it is back", lambda: os.path.exists(a.file("one.txt")), 30)
     page.click(".details button", "Unshare")
