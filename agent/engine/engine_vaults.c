@@ -56,7 +56,9 @@ static void keep_news(void *arg, uint64_t peer, const struct msg_news *m)
 
 static bool keep_fetching(void *arg)
 {
-	return !fetch_idle(((struct engine *)arg)->fetch);
+	const struct engine *e = arg;
+
+	return !fetch_idle(e->fetch) || fetch_is_coming(e->fetch);
 }
 
 static bool keep_older(void *arg, const struct content *c, struct record *row)
@@ -239,6 +241,17 @@ int engine_vaults_get(struct engine *e, uint64_t peer, const struct content *c, 
 bool engine_vaults_give_leaves(struct engine *e, uint64_t peer)
 {
 	return !vaults_are_asked(e, peer);
+}
+
+bool engine_vaults_digester(struct engine *e, uint64_t peer, struct leaf_digester *out)
+{
+	return e->vaults != NULL && !vaults_are_asked(e, peer) && keeping_digester(e->vaults->keeping, out);
+}
+
+void engine_vaults_digested(struct engine *e, const struct leaf_digested *d)
+{
+	if (e->vaults != NULL)
+		keeping_digested(e->vaults->keeping, d);
 }
 
 int engine_vaults_get_list(struct engine *e, uint64_t peer, uint32_t request, const struct content *c, uint32_t first)

@@ -12,6 +12,8 @@ struct block_want;
 struct content;
 struct content_sources;
 struct engine;
+struct leaf_digested;
+struct leaf_digester;
 struct msg_cores;
 struct msg_object;
 struct msg_vault;
@@ -50,6 +52,10 @@ void engine_vaults_cancel(struct engine *e, uint64_t peer, const uint32_t *reque
 
 /* Whether it can say what differs in a block. A vault cannot: it has patches. */
 bool engine_vaults_give_leaves(struct engine *e, uint64_t peer);
+/* Digests that are wanted of blocks of large files which other members send, and what came of them: keeping_digester()
+ * and keeping_digested(). False: none. What a vault sends is noted by itself. */
+bool engine_vaults_digester(struct engine *e, uint64_t peer, struct leaf_digester *out);
+void engine_vaults_digested(struct engine *e, const struct leaf_digested *d);
 
 /* --- for users --- */
 /* Why rows of a connected vault are not taken, after engine_keys_lack(), for "waits for"; NULL: they are. */

@@ -147,6 +147,16 @@ static bool op_leaves(void *arg, uint64_t peer)
 	return engine_vaults_give_leaves(arg, peer);
 }
 
+static bool op_digester(void *arg, uint64_t peer, struct leaf_digester *out)
+{
+	return engine_vaults_digester(arg, peer, out);
+}
+
+static void op_digested(void *arg, const struct leaf_digested *d)
+{
+	engine_vaults_digested(arg, d);
+}
+
 static const struct fetch_ops fetch_ops = {
 	.window = op_window,
 	.get = op_get,
@@ -161,6 +171,8 @@ static const struct fetch_ops fetch_ops = {
 	.have = op_have,
 	.any = op_any,
 	.leaves = op_leaves,
+	.digester = op_digester,
+	.digested = op_digested,
 };
 
 static void hint_path(void *arg, const char *path)

@@ -362,6 +362,11 @@ bool fetch_is_getting(const struct fetch *f, const struct content *c)
 	return get_is_getting(f->get, c);
 }
 
+bool fetch_is_coming(const struct fetch *f)
+{
+	return get_has_coming(f->get);
+}
+
 const char *fetch_path(const struct fetch *f, const struct content *c)
 {
 	return get_path(f->get, c);

@@ -25,6 +25,7 @@
 #include "sync/plan/block.h"
 #include "sync/plan/coming_run.h"
 #include "sync/plan/content_source.h"
+#include "sync/plan/leaf.h"
 #include "sync/plan/record.h"
 #include "sync/share/share.h"
 #include "sync/swarm/map.h"
@@ -53,12 +54,14 @@ struct fetch_ops {
 	/* Asks whether the peer has this record's file and keeps it; request: the caller's number. The answer, if one
 	 * comes, through fetch_hold_answer(). -1 unless the peer is connected and may write. */
 	int (*hold_ask)(void *arg, uint64_t peer, uint32_t request, const struct record *r);
-	/* What members tell one another while they get a content, and requests of any block: see struct get_ops. May be
-	 * NULL. */
+	/* What members tell one another while they get a content, requests of any block, and what is wanted of blocks
+	 * that have come: see struct get_ops. May be NULL. */
 	void (*map)(void *arg, uint64_t peer, const struct swarm_map *map);
 	void (*have)(void *arg, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n);
 	int (*any)(void *arg, uint64_t peer, const struct content *c, const uint32_t *requests, size_t n);
 	bool (*leaves)(void *arg, uint64_t peer);
+	bool (*digester)(void *arg, uint64_t peer, struct leaf_digester *out);
+	void (*digested)(void *arg, const struct leaf_digested *d);
 };
 
 enum { FETCH_BACKLOG = 50000 };
@@ -180,6 +183,8 @@ bool fetch_coming(struct fetch *f, uint64_t peer, const struct coming *said);
 bool fetch_map(struct fetch *f, uint64_t peer, const struct swarm_map *map);
 bool fetch_have(struct fetch *f, uint64_t peer, uint32_t map, const struct swarm_run *runs, size_t n);
 bool fetch_is_getting(const struct fetch *f, const struct content *c);
+/* Whether blocks of files come that have no record yet. */
+bool fetch_is_coming(const struct fetch *f);
 /* The path that a content of several blocks is being fetched for; NULL: none. */
 const char *fetch_path(const struct fetch *f, const struct content *c);
 /* blocks: as in blocklist_encode, n bytes from `first` on; NULL: it has no such content. Copied. */

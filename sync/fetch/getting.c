@@ -247,7 +247,9 @@ struct get *getting_new(struct fetch *f)
 	                                              .map = ops->map,
 	                                              .have = ops->have,
 	                                              .any = ops->any,
-	                                              .leaves = ops->leaves },
+	                                              .leaves = ops->leaves,
+	                                              .digester = ops->digester,
+	                                              .digested = ops->digested },
 	                                     .ops_arg = f->c.ops_arg,
 	                                     .hooks = &hooks,
 	                                     .arg = f });

@@ -70,6 +70,20 @@ static void lacks(struct download *d, uint32_t block)
 
 /* --- blocks that arrived --- */
 
+static void give_digests(const struct download *d, const struct part_job *job, const struct piece *p)
+{
+	struct leaf_digested digested = { .path = d->path,
+		                          .content = d->run == NULL ? &d->c : NULL,
+		                          .block = { .len = p->len, .offset = job->base + p->offset },
+		                          .digests = p->digests,
+		                          .n = p->ndigests };
+
+	if (p->ndigests == 0 || d->slot == NULL)
+		return;
+	memcpy(digested.block.hash, p->hash, sizeof(p->hash));
+	d->g->c.ops.digested(d->g->c.ops_arg, &digested);
+}
+
 static void blocks_written(void *arg)
 {
 	struct part_job *job = arg;
@@ -79,6 +93,7 @@ static void blocks_written(void *arg)
 		const struct piece *p = &job->pieces[i];
 
 		d->g->bytes_out -= p->len;
+		give_digests(d, job, p);
 		download_set(d, p->block, p->ok ? BLOCK_HAVE : BLOCK_NEEDED);
 		d->g->counters.blocks_patched += p->ok && p->patched;
 		/* After a disk error we do not know which were right. */

@@ -93,6 +93,9 @@ void download_arrived(struct download *d, uint32_t block, uint64_t peer, struct 
 		             .peer = peer,
 		             .patched = patched };
 	memcpy(p->hash, d->list.b[block].hash, sizeof(p->hash));
+	if (d->g->c.ops.digester != NULL && (d->list.n > 1 || d->run != NULL) &&
+	    !d->g->c.ops.digester(d->g->c.ops_arg, peer, &p->digester))
+		p->digester.make = NULL;
 }
 
 void download_set_list(struct download *d, struct blocklist *list)

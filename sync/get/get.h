@@ -21,6 +21,7 @@
 #include "sync/plan/coming_run.h"
 #include "sync/plan/block.h"
 #include "sync/plan/content_source.h"
+#include "sync/plan/leaf.h"
 #include "sync/plan/record.h"
 #include "sync/share/share.h"
 #include "sync/swarm/map.h"
@@ -67,6 +68,10 @@ struct get_ops {
 	int (*any)(void *arg, uint64_t peer, const struct content *c, const uint32_t *requests, size_t n);
 	/* Whether it answers questions for leaves. NULL: always. */
 	bool (*leaves)(void *arg, uint64_t peer);
+	/* Which digests are wanted of large files' blocks that this peer sends: *out. False: none are. NULL: never. */
+	bool (*digester)(void *arg, uint64_t peer, struct leaf_digester *out);
+	/* One of these is verified and in its part. Lent. */
+	void (*digested)(void *arg, const struct leaf_digested *d);
 };
 
 /* Questions to the owner, and results for it. `owner` is download_owner.owner. */

@@ -344,8 +344,10 @@ void part_job_run(struct part_job *job)
 
 void part_job_free(struct part_job *job)
 {
-	for (size_t i = 0; i < job->n; i++)
+	for (size_t i = 0; i < job->n; i++) {
 		slab_free(&job->pieces[i].bytes);
+		free(job->pieces[i].digests);
+	}
 	free(job->pieces);
 	free(job->path);
 	blocklist_clear(&job->list);

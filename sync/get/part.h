@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "sync/get/coming.h"
 #include "sync/get/part_map.h"
+#include "sync/plan/leaf.h"
 
 struct download;
 struct get;
@@ -19,10 +20,13 @@ struct piece {
 	int64_t offset;      /* in the part */
 	int64_t from_offset; /* COPY: in the source */
 	uint8_t hash[32];
-	struct slab bytes; /* WRITE: owned */
-	uint64_t peer;     /* WRITE: who sent them */
-	bool patched;      /* WRITE: put together from an older version and leaves */
-	bool ok;           /* verified, and in the part */
+	struct slab bytes;             /* WRITE: owned */
+	uint64_t peer;                 /* WRITE: who sent them */
+	bool patched;                  /* WRITE: put together from an older version and leaves */
+	struct leaf_digester digester; /* WRITE: of the digests that are wanted */
+	uint8_t *digests;              /* out: these, of a block that is right; owned; NULL: there are none */
+	size_t ndigests;               /* bytes of them */
+	bool ok;                       /* verified, and in the part */
 };
 
 enum part_op {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/mem.h"
 #include "base/pool.h"
 #include "base/sha256.h"
 #include "base/sparse.h"
@@ -105,6 +106,16 @@ static void give_room(const struct part_job *job, int64_t bytes)
 		reserve_give(bytes);
 }
 
+static void piece_digest(const struct part_job *job, struct piece *p)
+{
+	int64_t offset = job->base + p->offset;
+
+	if (!p->ok || p->digester.make == NULL)
+		return;
+	p->digests = mem_calloc(leaf_count_at(offset, p->len), LEAF_DIGEST);
+	p->ndigests = p->digester.make(p->digester.key, offset, p->bytes.p, p->len, p->digests);
+}
+
 /* Verifies n pieces, and writes those that are right while they are still in the processor's cache. */
 static void write_group(struct part_job *job, struct piece *pieces, size_t n)
 {
@@ -123,6 +134,7 @@ static void write_group(struct part_job *job, struct piece *pieces, size_t n)
 
 		if (memcmp(inputs[i].digest, p->hash, SHA256_SIZE) == 0 && piece_store(job, p, p->bytes.p) < 0)
 			job->error = errno;
+		piece_digest(job, p);
 		slab_free(&p->bytes);
 	}
 	give_room(job, bytes);

@@ -55,17 +55,21 @@ static bool sweep_is_vault(void *arg, uint64_t peer)
 	return roster_member_by_short(((struct keeping *)arg)->config.roster, peer, &m) && m.role == ROLE_VAULT;
 }
 
-/* How contents were sealed that nothing has any more, and what vaults were given of them. */
-static void keeping_sweep(struct keeping *k)
+/* How contents were sealed that nothing has any more, and what vaults were given of them. True: that was the last one
+ * of the latter, and the next call begins again. */
+static bool keeping_sweep(struct keeping *k)
 {
+	bool all;
 	int n;
 
 	if (k->config.ops->fetching(k->config.arg))
-		return;
-	(void)index_bases_sweep(k->config.index, &k->bases_swept, SLICE, sweep_is_vault, k);
+		return false;
+	all = index_bases_sweep(k->config.index, &k->bases_swept, SLICE, sweep_is_vault, k) >= 0 &&
+	      k->bases_swept.path == NULL;
 	n = index_sealed_sweep(k->config.index, k->swept, SLICE);
 	if (n >= 0 && n < SLICE)
 		memset(k->swept, 0, sizeof(k->swept));
+	return all;
 }
 
 static void keeping_tick(void *arg)
@@ -78,7 +82,14 @@ static void keeping_tick(void *arg)
 	DL_FOREACH_SAFE(k->vaults, v, next)
 		keeping_take_tick(k, v);
 	keeping_tell_all(k);
-	keeping_sweep(k);
+	if (keeping_sweep(k) && k->vaults == NULL)
+		loop_timer_stop(k->tick);
+}
+
+static void keeping_tick_start(struct keeping *k)
+{
+	if (!loop_timer_running(k->tick))
+		loop_timer_start(k->tick, k->config.patience_ms / 10, k->config.patience_ms / 10);
 }
 
 struct keeping *keeping_new(const struct keeping_config *c)
@@ -102,8 +113,6 @@ static void vault_free(struct keeping *k, struct keeping_vault *v)
 	keeping_get_down(k, v);
 	DL_DELETE(k->vaults, v);
 	free(v);
-	if (k->vaults == NULL)
-		loop_timer_stop(k->tick);
 }
 
 void keeping_stop(struct keeping *k)
@@ -112,6 +121,7 @@ void keeping_stop(struct keeping *k)
 
 	k->stopping = true;
 	loop_timer_stop(k->soon);
+	loop_timer_stop(k->tick);
 	DL_FOREACH_SAFE(k->vaults, v, next)
 		vault_free(k, v);
 }
@@ -161,8 +171,7 @@ void keeping_up(struct keeping *k, uint64_t peer, const struct msg_vault *hello)
 		DL_APPEND(k->vaults, v);
 		keeping_give_up(k, v);
 		keeping_get_up(k, v);
-		if (!loop_timer_running(k->tick))
-			loop_timer_start(k->tick, k->config.patience_ms / 10, k->config.patience_ms / 10);
+		keeping_tick_start(k);
 	}
 	vault_says(v, hello);
 	if (!again)
@@ -209,8 +218,18 @@ void keeping_room(struct keeping *k, uint64_t peer)
 void keeping_told(struct keeping *k)
 {
 	k->told = true;
+	k->noted.known = false;
 	if (!k->stopping)
 		loop_timer_start(k->soon, 0, 0);
+}
+
+/* What comes may never become a file, or not at this path. */
+void keeping_digested(struct keeping *k, const struct leaf_digested *d)
+{
+	if (k->stopping)
+		return;
+	keeping_leaves_came(k, d);
+	keeping_tick_start(k);
 }
 
 /* --- messages --- */

@@ -12,6 +12,7 @@
 #include "sync/group/roster.h"
 #include "sync/index/index.h"
 #include "sync/plan/content_source.h"
+#include "sync/plan/leaf.h"
 #include "sync/seal/ring.h"
 #include "sync/wire/msg_seal.h"
 
@@ -33,7 +34,7 @@ struct keeping_ops {
 	bool (*rosters_equal)(void *arg, uint64_t peer);
 	/* Its rows with after < number <= upto, opened, and endorsed by who may write. May call keeping_down(). */
 	void (*news)(void *arg, uint64_t peer, const struct msg_news *m);
-	/* Something is being fetched: a content that was given, and that the index does not have yet, may be wanted. */
+	/* Something is being fetched: a content or a path that the index does not have yet may be wanted. */
 	bool (*fetching)(void *arg);
 	/* Our row of the file that stands where this content is to come, which the caller clears: an older version, of
 	 * which much may be the same. False: there is none. NULL: never. */
@@ -102,6 +103,13 @@ int keeping_get_list(struct keeping *k, uint64_t peer, uint32_t request, const s
 /* Bytes of blocks that may be asked for now. */
 size_t keeping_window(const struct keeping *k, uint64_t peer);
 void keeping_cancel(struct keeping *k, uint64_t peer, const uint32_t *requests, size_t n);
+
+/* Blocks of large files that other members send: vaults have them too, or will, and what this member changes of them
+ * later is given as patches. Which digests of them are wanted; false: none are, since there is no vault, or this member
+ * may not write. */
+bool keeping_digester(struct keeping *k, struct leaf_digester *out);
+/* One of these is here. Lent. */
+void keeping_digested(struct keeping *k, const struct leaf_digested *d);
 
 /* What there is to say of a vault, for people. */
 struct keeping_about {

@@ -185,13 +185,10 @@ static void give_seal_patch(struct give_read *r, const uint8_t sha[SHA256_SIZE],
 	uint8_t *content;
 
 	for (int i = 0; i < r->nbases; i++) {
-		const struct index_base *b = &r->bases[i];
-
-		known[i] = (struct patch_known){ b->offset, b->len, b->generation, { 0 }, b->leaves, b->n };
-		memcpy(known[i].sha, b->sha, sizeof(known[i].sha));
-		if (memcmp(b->sha, sha, SHA256_SIZE) == 0)
+		if (memcmp(r->bases[i].sha, sha, SHA256_SIZE) == 0)
 			return;
 	}
+	keeping_leaves_known(known, r->bases, (size_t)r->nbases);
 	content = patch_make(known, (size_t)r->nbases, r->want.offset, plain, r->want.len, r->leaves.digests, &in.n);
 	if (content == NULL)
 		return;

@@ -17,6 +17,7 @@
 enum {
 	KEEPING_TOLD_ROWS = 4096,      /* told to one vault, and not settled there: as many as it takes */
 	KEEPING_TOLD_BYTES = 16 << 20, /* the same, with the message that goes over it */
+	KEEPING_NOTED = 8,             /* vaults for which blocks of other members are noted */
 };
 
 struct keeping_vault;
@@ -100,11 +101,20 @@ struct keeping {
 	uint64_t endorsed;  /* our greatest number that a vault was told in this run, or may have been told before */
 	bool told;          /* keeping_told() was called */
 	struct loop_timer *soon;           /* in the next turn: tells what waited */
-	struct loop_timer *tick;           /* runs while a vault is connected */
+	struct loop_timer *tick;           /* runs while a vault is connected, and until all is swept after that */
 	uint8_t swept[32];                 /* how far contents that nothing has any more were looked for, */
 	struct index_bases_at bases_swept; /* and what vaults were given of files that are gone */
 	bool has_leaf_key;
 	uint8_t leaf_key[16];
+	/* What blocks of other members are noted for (keeping_leaves.c): the vaults of the roster, unless this member
+	 * may not write; and the last content of which it was known how vaults have it, with what (0: none yet). */
+	struct {
+		bool known; /* false: the roster is to be asked */
+		uint64_t vaults[KEEPING_NOTED];
+		size_t n;
+		uint8_t root[32];
+		uint64_t generation;
+	} noted;
 };
 
 /* --- keeping_take.c --- */
@@ -126,6 +136,9 @@ void keeping_tell_go_on(struct keeping *k, struct keeping_vault *v);
 void keeping_tell_settled(struct keeping *k, struct keeping_vault *v);
 /* The row of this number, if it was told to this vault and is not settled there; NULL: it was not. */
 const struct keeping_unsettled *keeping_tell_find(const struct keeping_vault *v, uint64_t seq);
+
+/* --- keeping_leaves.c: a block that another member has sent --- */
+void keeping_leaves_came(struct keeping *k, const struct leaf_digested *d);
 
 /* --- keeping_give.c: what the vault wants. It may ask for what was told to it and is not settled, in the generation
  * that was told. --- */

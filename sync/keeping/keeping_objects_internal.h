@@ -63,6 +63,8 @@ void keeping_leaves_make(struct keeping_leaves *l, int64_t offset, const uint8_t
 void keeping_leaves_note(struct keeping *k, const struct keeping_leaves *l, uint64_t vault, const char *path,
                          const struct block_want *block, uint64_t generation);
 void keeping_leaves_free(struct keeping_leaves *l);
+/* n notes as patch_make() takes them, whose leaves stay the notes'. */
+void keeping_leaves_known(struct patch_known *known, const struct index_base *bases, size_t n);
 
 /* --- keeping_ask.c: objects that were asked of a vault --- */
 

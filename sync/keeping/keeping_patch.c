@@ -1,6 +1,7 @@
 /* Blocks that a vault has as patches of others. What a patch leaves as it was is read from the file that stands where
  * the block is to come, which mostly is the version before; or else the vault is asked for the blocks that it is of. A
- * worker puts the block together, and only its own hash says whether it is right. */
+ * worker puts the block together, and only its own hash says whether it is right. Bases that have come are noted: the
+ * vault has them whole. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct keeping_patched {
 	struct keeping_wanted *get;
 	struct object_ref self;
 	uint32_t request;
+	struct content of; /* that has the block */
 	struct block_want want;
 	struct slab content; /* the patch; owned, but while a worker has it */
 	struct patch patch;  /* what it says */
@@ -41,8 +43,10 @@ struct patch_job {
 	struct keeping_patched *of; /* NULL: it was taken back */
 	struct slab content;        /* owned */
 	struct patch patch;
-	struct content_reading *reading;     /* of the file; NULL: the bases came from the vault */
-	struct slab bases[OBJECT_BASES_MAX]; /* owned */
+	struct content_reading *reading;                /* of the file; NULL: the bases came from the vault */
+	struct slab bases[OBJECT_BASES_MAX];            /* owned */
+	struct keeping_leaves leaves[OBJECT_BASES_MAX]; /* of these; owned */
+	int64_t offset;                                 /* of the block */
 	uint8_t hash[SHA256_SIZE];
 	uint8_t *block; /* what came of it; owned; NULL: it is not the block */
 };
@@ -98,9 +102,13 @@ static void patch_work(void *arg)
 	if (j->reading != NULL)
 		here = content_read(j->reading, block) == 0;
 	for (uint32_t i = 0; i < j->patch.nbases && j->reading == NULL; i++) {
-		here = here && j->bases[i].n == j->patch.bases[i].len;
-		if (here)
-			patch_put_base(&j->patch, i, j->bases[i].p, block);
+		const struct patch_base *b = &j->patch.bases[i];
+
+		here = here && j->bases[i].n == b->len;
+		if (!here)
+			break;
+		patch_put_base(&j->patch, i, j->bases[i].p, block);
+		keeping_leaves_make(&j->leaves[i], j->offset + b->begin, j->bases[i].p, b->len);
 	}
 	if (here) {
 		patch_put_runs(&j->patch, block);
@@ -110,6 +118,28 @@ static void patch_work(void *arg)
 		j->block = block;
 	else
 		free(block);
+}
+
+/* Where a base was in the file. */
+static struct block_want patch_base_place(const struct patch *patch, int64_t offset, uint32_t i)
+{
+	struct block_want place = { .len = patch->bases[i].len, .offset = offset + patch->bases[i].begin };
+
+	memcpy(place.hash, patch->bases[i].sha, sizeof(place.hash));
+	return place;
+}
+
+static void patch_note_bases(struct keeping_patched *p, const struct patch_job *j)
+{
+	const struct keeping_config *c = &p->get->k->config;
+	const char *path = c->ops->path != NULL ? c->ops->path(c->arg, &p->of) : NULL;
+
+	for (uint32_t i = 0; i < j->patch.nbases; i++) {
+		struct block_want place = patch_base_place(&j->patch, j->offset, i);
+
+		keeping_leaves_note(p->get->k, &j->leaves[i], p->get->v->peer, path, &place,
+		                    j->patch.bases[i].generation);
+	}
 }
 
 static void patch_ask(struct keeping_patched *p);
@@ -125,6 +155,8 @@ static void patch_end(struct keeping_patched *p, struct patch_job *j)
 		patch_ask(p);
 		return;
 	}
+	if (j->block != NULL)
+		patch_note_bases(p, j);
 	if (j->block == NULL) {
 		bytes = (struct slab){ 0 };
 		keeping_ask_bad(p->get, OBJECT_PATCH, &p->self, "does not make the block that it says");
@@ -144,6 +176,8 @@ static void patch_done(void *arg)
 	content_close(j->reading);
 	slab_free(&j->content);
 	slabs_free(j->bases);
+	for (uint32_t i = 0; i < OBJECT_BASES_MAX; i++)
+		keeping_leaves_free(&j->leaves[i]);
 	free(j->block);
 	free(j);
 	g->jobs--;
@@ -161,6 +195,13 @@ static void patch_submit(struct keeping_patched *p, struct content_reading *read
 	p->content = (struct slab){ 0 };
 	j->patch = p->patch;
 	j->reading = reading;
+	j->offset = p->want.offset;
+	for (uint32_t i = 0; i < p->patch.nbases && reading == NULL; i++) {
+		struct block_want place = patch_base_place(&p->patch, p->want.offset, i);
+
+		if (place.offset >= 0)
+			keeping_leaves_begin(p->get->k, &j->leaves[i], &p->of, &place);
+	}
 	memcpy(j->hash, p->want.hash, sizeof(j->hash));
 	memcpy(j->bases, p->came, sizeof(j->bases));
 	memset(p->came, 0, sizeof(p->came));
@@ -290,6 +331,7 @@ void keeping_patch_begin(struct keeping_wanted *g, const struct keeping_ask *a, 
 	p->get = g;
 	p->self = a->ref;
 	p->request = a->request;
+	p->of = a->content;
 	p->want = a->want;
 	p->content = o->content;
 	o->content = (struct slab){ 0 };

@@ -12,12 +12,14 @@
 #include <stdint.h>
 
 #include "sync/plan/block.h"
+#include "sync/plan/content.h"
 
 enum {
 	LEAF_SIZE = 4096,
 	LEAF_DIGEST = 8, /* bytes: XXH3 with 64 bits, big endian */
 	LEAF_MAX = BLOCK_MAX / LEAF_SIZE + 1,
 	LEAF_SLACK = 2 * LEAF_DIGEST,
+	LEAF_KEY = 16, /* bytes of the key of digests that others make */
 };
 
 /* How many leaves a block of len > 0 bytes touches that begins there in its file. */
@@ -40,5 +42,21 @@ uint32_t leaf_answer(const struct block_want *w, uint8_t *bytes);
 void leaf_compare(struct block_want *w, const uint8_t *old, const uint8_t *digests);
 /* Puts what was answered (leaf_answer_len() bytes) over the old bytes. */
 void leaf_apply(const struct block_want *w, uint8_t *old, const uint8_t *leaves);
+
+/* Digests of leaves that somebody else wants of a block while it is in memory. */
+struct leaf_digester {
+	uint8_t key[LEAF_KEY];
+	/* Any thread. LEAF_DIGEST bytes for each leaf of a block that begins there in its file: returns how many bytes
+	 * were written to out, which has room for leaf_count_at() of them. NULL: none are wanted. */
+	size_t (*make)(const uint8_t key[LEAF_KEY], int64_t offset, const uint8_t *block, uint32_t len, uint8_t *out);
+};
+/* What came of it. */
+struct leaf_digested {
+	const char *path;              /* where the file is to be */
+	const struct content *content; /* of it; NULL: that is not known yet */
+	struct block_want block;       /* its offset is that in the file */
+	uint8_t *digests;
+	size_t n; /* bytes of them */
+};
 
 #endif

@@ -85,6 +85,37 @@ static bool known_fits(const struct patch_known *known, size_t n, int64_t offset
 	return n > 0 && n <= OBJECT_BASES_MAX;
 }
 
+/* What a patch is made of. */
+struct plan {
+	struct run runs[LEAF_MAX];
+	size_t nruns, nused, size;
+	bool used[OBJECT_BASES_MAX];
+};
+
+/* False: there is to be none. */
+static bool plan_make(struct plan *plan, const struct patch_known *known, size_t n, int64_t offset, uint32_t len,
+                      const uint8_t *digests)
+{
+	uint32_t bytes;
+
+	memset(plan->used, 0, sizeof(plan->used));
+	plan->nused = 0;
+	if (!known_fits(known, n, offset, len))
+		return false;
+	bytes = find_runs(plan->runs, &plan->nruns, known, n, plan->used, offset, len, digests);
+	for (size_t i = 0; i < n; i++)
+		plan->nused += plan->used[i];
+	plan->size = PATCH_HEAD + plan->nused * PATCH_BASE + plan->nruns * PATCH_RUN + bytes;
+	return plan->nused > 0 && plan->size <= len / PATCH_WORTH;
+}
+
+bool patch_is_worth(const struct patch_known *known, size_t n, int64_t offset, uint32_t len, const uint8_t *digests)
+{
+	struct plan plan;
+
+	return plan_make(&plan, known, n, offset, len, digests);
+}
+
 static void put_bases(uint8_t *at, const struct patch_known *known, size_t n, const bool *used, int64_t offset)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -101,33 +132,25 @@ static void put_bases(uint8_t *at, const struct patch_known *known, size_t n, co
 uint8_t *patch_make(const struct patch_known *known, size_t n, int64_t offset, const uint8_t *block, uint32_t len,
                     const uint8_t *digests, size_t *size)
 {
-	struct run runs[LEAF_MAX];
-	bool used[OBJECT_BASES_MAX] = { false };
+	struct plan plan;
 	uint8_t *content, *run, *at;
-	size_t nruns, nused = 0;
-	uint32_t bytes;
 
-	if (!known_fits(known, n, offset, len))
+	if (!plan_make(&plan, known, n, offset, len, digests))
 		return NULL;
-	bytes = find_runs(runs, &nruns, known, n, used, offset, len, digests);
-	for (size_t i = 0; i < n; i++)
-		nused += used[i];
-	*size = PATCH_HEAD + nused * PATCH_BASE + nruns * PATCH_RUN + bytes;
-	if (nused == 0 || *size > len / PATCH_WORTH)
-		return NULL;
-	content = mem_calloc(*size, 1);
-	put_u32(content, (uint32_t)nused);
+	*size = plan.size;
+	content = mem_calloc(plan.size, 1);
+	put_u32(content, (uint32_t)plan.nused);
 	put_u32(content + 4, len);
-	put_u32(content + 8, (uint32_t)nruns);
-	put_bases(content + PATCH_HEAD, known, n, used, offset);
-	run = content + PATCH_HEAD + nused * PATCH_BASE;
-	at = run + nruns * PATCH_RUN;
-	for (size_t i = 0; i < nruns; i++, run += PATCH_RUN) {
-		uint32_t of = runs[i].end - runs[i].begin;
+	put_u32(content + 8, (uint32_t)plan.nruns);
+	put_bases(content + PATCH_HEAD, known, n, plan.used, offset);
+	run = content + PATCH_HEAD + plan.nused * PATCH_BASE;
+	at = run + plan.nruns * PATCH_RUN;
+	for (size_t i = 0; i < plan.nruns; i++, run += PATCH_RUN) {
+		uint32_t of = plan.runs[i].end - plan.runs[i].begin;
 
-		put_u32(run, runs[i].begin);
+		put_u32(run, plan.runs[i].begin);
 		put_u32(run + 4, of);
-		memcpy(at, block + runs[i].begin, of);
+		memcpy(at, block + plan.runs[i].begin, of);
 		at += of;
 	}
 	return content;

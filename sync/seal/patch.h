@@ -45,6 +45,9 @@ struct patch_known {
 uint8_t *patch_make(const struct patch_known *known, size_t n, int64_t offset, const uint8_t *block, uint32_t len,
                     const uint8_t *digests, size_t *size);
 
+/* Whether patch_make() would make one. */
+bool patch_is_worth(const struct patch_known *known, size_t n, int64_t offset, uint32_t len, const uint8_t *digests);
+
 /* A patch, of somebody who has the keys and may be malicious. */
 struct patch_base {
 	uint64_t generation;

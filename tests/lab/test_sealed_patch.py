@@ -17,6 +17,13 @@ def edit(host, name, seed):
             f.write(pages.randbytes(16))
 
 
+def agree_all(a, b, v):
+    for host in (a, b):
+        host.wait_sync(90, peers=2)
+    v.wait_sync(90)
+    assert trees.picture(a.share) == trees.picture(b.share)
+
+
 def test_a_large_file_changed_in_place_moves_little_through_a_vault(lab):
     a, b, v = three(lab)
     c = third(lab, a, v)
@@ -56,3 +63,45 @@ def test_who_has_a_file_from_a_vault_changes_it_for_little(lab):
     b.wait_sync(90, peers=1)
     v.wait_sync(90)
     assert 0 < b.counters()["bytes_sent"] - before < SIZE // 3
+
+
+def changes_it_for_little(host, v, seed):
+    """What the host, alone with the vault, sends of its change."""
+    before = host.counters()["bytes_sent"]
+    edit(host, "disk", seed)
+    host.wait_sync(90, peers=1)
+    v.wait_sync(90)
+    assert 0 < host.counters()["bytes_sent"] - before < SIZE // 3, seed
+
+
+def test_who_has_a_file_from_another_member_changes_it_for_little(lab):
+    a, b, v = three(lab)
+    trees.write(a.share, {"disk": noise(SIZE, 3)})
+    agree_all(a, b, v)
+    # What b gets here, the vault has as patches.
+    edit(a, "disk", 1)
+    agree_all(a, b, v)
+    a.daemon.stop()
+    for seed in (2, 3):
+        changes_it_for_little(b, v, seed)
+    a.daemon.start()
+    agree_all(a, b, v)
+    b.daemon.stop()
+    changes_it_for_little(a, v, 4)
+
+
+def test_who_has_patches_from_a_vault_changes_their_blocks_for_little(lab):
+    a, b, v = three(lab)
+    c = third(lab, a, v)
+    c.daemon.stop()
+    b.daemon.stop()
+    trees.write(a.share, {"disk": noise(SIZE, 3)})
+    a.wait_sync(90, peers=1)
+    v.wait_sync(90)
+    edit(a, "disk", 1)
+    a.wait_sync(90, peers=1)
+    v.wait_sync(90)
+    a.daemon.stop()
+    c.daemon.start()
+    c.wait_sync(90, peers=1)
+    changes_it_for_little(c, v, 2)

@@ -60,6 +60,9 @@ static struct {
 	size_t nanswers;
 	unsigned blocks_of[PEERS + 1], lists_of[PEERS + 1]; /* requested from each peer, by ID */
 	uint32_t lowest_of[PEERS + 1], highest_of[PEERS + 1];
+	uint64_t undigested; /* no digests are wanted of what this one sends */
+	unsigned digested, before_record;
+	int64_t run_at; /* where what is asked for begins in `bytes` */
 
 	struct liars liars;
 	struct download *download;
@@ -150,6 +153,45 @@ static uint64_t op_arrived(void *arg, uint64_t peer)
 	return 0;
 }
 
+/* The first byte of each leaf, and the key. */
+static size_t test_digests(const uint8_t key[LEAF_KEY], int64_t offset, const uint8_t *block, uint32_t len,
+                           uint8_t *out)
+{
+	uint32_t n = leaf_count_at(offset, len);
+
+	for (uint32_t i = 0; i < n; i++) {
+		memcpy(out + (size_t)i * LEAF_DIGEST, key, LEAF_DIGEST);
+		out[(size_t)i * LEAF_DIGEST] = block[leaf_begin_at(offset, len, i)];
+	}
+	return (size_t)n * LEAF_DIGEST;
+}
+
+static bool op_digester(void *arg, uint64_t peer, struct leaf_digester *out)
+{
+	(void)arg;
+	memset(out->key, 7, sizeof(out->key));
+	out->make = test_digests;
+	return peer != w.undigested;
+}
+
+static void op_digested(void *arg, const struct leaf_digested *d)
+{
+	uint8_t digests[LEAF_MAX * LEAF_DIGEST], key[LEAF_KEY];
+	uint32_t block = (uint32_t)(d->block.offset / BLOCK);
+
+	(void)arg;
+	memset(key, 7, sizeof(key));
+	assert_string_equal(d->path, "file");
+	assert_true(d->content == NULL || content_equal(d->content, &w.content));
+	assert_in_range(block, 0, w.list.n - 1);
+	assert_int_equal(d->block.len, w.list.b[block].len);
+	assert_memory_equal(d->block.hash, w.list.b[block].hash, sizeof(d->block.hash));
+	assert_int_equal(d->n, test_digests(key, d->block.offset, w.bytes + d->block.offset, d->block.len, digests));
+	assert_memory_equal(d->digests, digests, d->n);
+	w.digested++;
+	w.before_record += d->content == NULL;
+}
+
 static void give_answers(void)
 {
 	struct peer_answer now[ANSWERS_MAX];
@@ -169,7 +211,7 @@ static void give_answers(void)
 			free(encoded);
 			continue;
 		}
-		s = slab_dup(w.bytes + a->offset, a->want.len + LEAF_SLACK);
+		s = slab_dup(w.bytes + w.run_at + a->offset, a->want.len + LEAF_SLACK);
 		s.n = leaf_answer(&a->want, s.p);
 		if (a->peer == w.liar || (w.leaf_liar && a->want.what == WANT_LEAVES))
 			s.p[0] ^= 1;
@@ -319,7 +361,9 @@ static int setup_world(bool choosers)
 	                                               .list = op_list,
 	                                               .cancel = op_cancel,
 	                                               .misbehaved = op_misbehaved,
-	                                               .arrived = op_arrived },
+	                                               .arrived = op_arrived,
+	                                               .digester = op_digester,
+	                                               .digested = op_digested },
 	                                      .hooks = &hooks });
 	w.choosers = choosers;
 	w.list_known = true;
@@ -685,6 +729,69 @@ static void what_comes_with_the_record_is_not_requested_twice(void **state)
 	assert_part();
 }
 
+/* --- digests of what came --- */
+
+static void what_peers_send_is_digested(void **state)
+{
+	(void)state;
+	offer(1);
+	offer(2);
+	w.undigested = 2;
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.ready);
+	assert_true(w.blocks_of[1] > 0 && w.blocks_of[2] > 0);
+	assert_int_equal(w.digested, w.blocks_of[1]);
+	assert_int_equal(w.before_record, 0);
+}
+
+static void what_is_wrong_is_not_digested(void **state)
+{
+	(void)state;
+	w.liar = 2;
+	offer(2);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.stop.why == GET_BAD_SOURCE);
+	assert_int_equal(w.digested, 0);
+}
+
+static void what_comes_by_its_leaves_is_digested(void **state)
+{
+	(void)state;
+	put_older(SIZE, 20 * LEAF_SIZE);
+	offer(1);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.ready);
+	assert_int_equal(w.digested, BLOCKS);
+}
+
+/* Which begins somewhere in the file. */
+static void what_comes_before_its_record_is_digested(void **state)
+{
+	const struct coming said = { .id = 7,
+		                     .path = "file",
+		                     .base = (int64_t)8 * BLOCK,
+		                     .state = COMING_RUN,
+		                     .blocks = { .n = BLOCKS / 2, .b = w.list.b + 8 } };
+
+	(void)state;
+	offer(1);
+	w.content = blocklist_content(&said.blocks);
+	assert_true(get_take_coming(w.get, 1, &said));
+	w.run_at = said.base;
+	RUN_UNTIL(w.digested == BLOCKS / 2);
+	assert_int_equal(w.before_record, BLOCKS / 2);
+}
+
+static void one_small_block_is_not_digested(void **state)
+{
+	(void)state;
+	content_of(BLOCK * 2, BLOCK * 2);
+	offer(1);
+	assert_int_equal(begin().why, GET_GOES_ON);
+	RUN_UNTIL(w.got != NULL || w.ready);
+	assert_int_equal(w.digested, 0);
+}
+
 /* The disk is full, or the peer has gone, and a worker is still writing. Its job is the last that knows of the part. */
 static void a_coming_part_that_is_dropped_while_it_is_written_is_gone(void **state)
 {
@@ -739,6 +846,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_part_that_is_to_be_installed_is_not_taken_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_download_that_ends_is_for_no_path, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_comes_with_the_record_is_not_requested_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_peers_send_is_digested, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_wrong_is_not_digested, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_comes_by_its_leaves_is_digested, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_comes_before_its_record_is_digested, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_small_block_is_not_digested, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_coming_part_that_is_dropped_while_it_is_written_is_gone, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(a_giver_that_repeats_itself_may_not_choose, choosers_setup, teardown),

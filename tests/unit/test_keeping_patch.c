@@ -427,6 +427,183 @@ static void what_a_vault_gave_whole_is_noted(void **state)
 	assert_int_equal(index_bases_get(w->index[GETTER], f->path, w->vault, f->offsets[2], BLOCK, &base, 1), 0);
 }
 
+static void bases_that_patches_bring_are_noted(void **state)
+{
+	struct objects_file *f = filled(), *e = edited(f);
+	struct index_base base;
+
+	(void)state;
+	comes(e, 0, 1, 1);
+	is_noted_at_getter(f, 0, f->list.b[0].hash);
+	/* What stands there may be something else than the base, and nobody knows its leaves. */
+	w->older = f;
+	comes(e, 1, 1, 0);
+	assert_int_equal(index_bases_get(w->index[GETTER], f->path, w->vault, f->offsets[1], BLOCK, &base, 1), 0);
+	/* Of one that is not right, nothing is. */
+	w->older = NULL;
+	w->lie = OBJECTS_BIT;
+	w->lies = 2;
+	comes(e, 2, 0, 0);
+	assert_int_equal(index_bases_get(w->index[GETTER], f->path, w->vault, f->offsets[2], BLOCK, &base, 1), 0);
+}
+
+static void bases_of_blocks_that_are_cut_elsewhere_are_noted_at_their_places(void **state)
+{
+	struct objects_file *f = filled(), *moved = objects_world_recut(w, f, 10000);
+	uint8_t name[INDEX_VAULT_OBJECT];
+
+	(void)state;
+	want(moved, 1, name);
+	comes(moved, 1, 1, 2);
+	is_noted_at_getter(f, 0, f->list.b[0].hash);
+	is_noted_at_getter(f, 1, f->list.b[1].hash);
+}
+
+/* --- blocks of other members --- */
+
+/* Another member has sent block i. */
+static void came(const struct objects_file *f, uint32_t i)
+{
+	uint8_t *block = objects_world_block(f, i), digests[LEAF_MAX * LEAF_DIGEST];
+	struct leaf_digested d = { .path = f->path,
+		                   .content = &f->content,
+		                   .block = { .len = f->list.b[i].len, .offset = f->offsets[i] },
+		                   .digests = digests };
+	struct leaf_digester how;
+
+	memcpy(d.block.hash, f->list.b[i].hash, sizeof(d.block.hash));
+	assert_true(keeping_digester(w->keeping[GIVER], &how));
+	d.n = how.make(how.key, d.block.offset, block, d.block.len, digests);
+	keeping_digested(w->keeping[GIVER], &d);
+	free(block);
+}
+
+static void a_block_of_another_member_is_what_a_patch_is_of(void **state)
+{
+	struct objects_file *f = objects_world_file(w, 3, 0, BLOCK, CUT), *e;
+	uint8_t base[INDEX_VAULT_OBJECT], name[INDEX_VAULT_OBJECT];
+
+	(void)state;
+	came(f, 0);
+	e = objects_world_edit(w, f, FEW);
+	objects_world_name(w, f, 0, base);
+	want(e, 0, name);
+	is_patch_of(name, base);
+	want(e, 1, name);
+	is_whole(name);
+}
+
+/* Whoever changed it gave the vault a patch where that was worth it, and the whole block where it was not. */
+static void what_other_members_change_is_at_the_vault_as_they_gave_it(void **state)
+{
+	struct objects_file *f = objects_world_file(w, 3, 0, BLOCK, CUT), *e = objects_world_edit(w, f, FEW), *much;
+	uint8_t base[INDEX_VAULT_OBJECT], name[INDEX_VAULT_OBJECT];
+
+	(void)state;
+	came(f, 0);
+	came(e, 0);
+	objects_world_name(w, f, 0, base);
+	want(objects_world_edit(w, e, 1), 0, name);
+	is_patch_of(name, base);
+	much = objects_world_edit(w, f, MANY);
+	came(much, 0);
+	objects_world_name(w, much, 0, base);
+	want(objects_world_edit(w, much, 1), 0, name);
+	is_patch_of(name, base);
+}
+
+/* This member's own note: what it gave whole, and what others have changed of it since. */
+static void what_was_given_whole_stays_noted_while_others_change_little(void **state)
+{
+	struct objects_file *f = filled(), *e = objects_world_edit(w, f, FEW);
+	uint8_t base[INDEX_VAULT_OBJECT], name[INDEX_VAULT_OBJECT];
+
+	(void)state;
+	came(e, 0);
+	objects_world_name(w, f, 0, base);
+	want(objects_world_edit(w, e, 1), 0, name);
+	is_patch_of(name, base);
+}
+
+/* The vault has what was told to it before an exit as it was sealed then. */
+static void what_came_is_noted_with_the_generation_that_the_vault_has(void **state)
+{
+	struct objects_file *f = objects_world_file(w, 3, 0, BLOCK, CUT), *e;
+	uint8_t base[INDEX_VAULT_OBJECT], name[INDEX_VAULT_OBJECT];
+
+	(void)state;
+	objects_world_name(w, f, 0, base);
+	assert_true(ring_world_remove(w->rings, GIVER, EXMEMBER));
+	assert_int_equal(ring_sign(w->rings->agents[GIVER].ring, -1, RING_NOW), 0);
+	ring_world_settle(w->rings);
+	keeping_told(w->keeping[GIVER]);
+	objects_world_calm(w);
+	came(f, 0);
+	came(f, 1);
+	e = objects_world_edit(w, f, 1);
+	assert_true(e->generation != f->generation);
+	want(e, 0, name);
+	is_patch_of(name, base);
+}
+
+static void nothing_is_noted_without_a_vault_or_by_a_reader(void **state)
+{
+	struct leaf_digester how;
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		assert_true(keeping_digester(w->keeping[i], &how));
+	assert_true(ring_world_grant(w->rings, GIVER, GETTER, ROLE_READER));
+	ring_world_settle(w->rings);
+	keeping_told(w->keeping[GETTER]);
+	assert_false(keeping_digester(w->keeping[GETTER], &how));
+	assert_true(ring_world_remove(w->rings, GIVER, VAULT));
+	assert_true(keeping_digester(w->keeping[GIVER], &how));
+	keeping_told(w->keeping[GIVER]);
+	assert_false(keeping_digester(w->keeping[GIVER], &how));
+}
+
+static bool not_fetching(void *arg)
+{
+	(void)arg;
+	return false;
+}
+
+/* Nor may a vault ever be there. */
+static void what_never_became_a_file_is_forgotten_without_a_vault(void **state)
+{
+	struct objects_file *f = objects_world_file(w, 3, 0, BLOCK, CUT);
+	const struct ring_agent *a = &w->rings->agents[GIVER];
+	struct keeping_ops ops = objects_world_ops;
+	const struct keeping_config c = { .loop = w->loop,
+		                          .workers = w->workers,
+		                          .index = w->index[GIVER],
+		                          .roster = a->roster,
+		                          .ring = a->ring,
+		                          .self = a->self,
+		                          .sources = { &w->source, 1 },
+		                          .patience_ms = 10,
+		                          .ops = &ops,
+		                          .arg = &w->ends[GIVER] };
+	struct index_base base;
+
+	(void)state;
+	objects_world_down(w, GIVER);
+	keeping_stop(w->keeping[GIVER]);
+	keeping_free(w->keeping[GIVER]);
+	strcpy(f->path, "nothing");
+	ops.fetching = not_fetching;
+	w->keeping[GIVER] = keeping_new(&c);
+	came(f, 1);
+	assert_int_equal(index_bases_get(w->index[GIVER], f->path, w->vault, f->offsets[1], BLOCK, &base, 1), 1);
+	free(base.leaves);
+	while (index_bases_get(w->index[GIVER], f->path, w->vault, f->offsets[1], BLOCK, &base, 1) == 1) {
+		free(base.leaves);
+		loop_turn(w->loop, true);
+	}
+	keeping_stop(w->keeping[GIVER]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -448,6 +625,14 @@ int main(void)
 		TEST(it_may_end_at_any_moment),
 		TEST(what_a_vault_was_given_is_noted),
 		TEST(what_a_vault_gave_whole_is_noted),
+		TEST(bases_that_patches_bring_are_noted),
+		TEST(bases_of_blocks_that_are_cut_elsewhere_are_noted_at_their_places),
+		TEST(a_block_of_another_member_is_what_a_patch_is_of),
+		TEST(what_other_members_change_is_at_the_vault_as_they_gave_it),
+		TEST(what_was_given_whole_stays_noted_while_others_change_little),
+		TEST(what_came_is_noted_with_the_generation_that_the_vault_has),
+		TEST(nothing_is_noted_without_a_vault_or_by_a_reader),
+		TEST(what_never_became_a_file_is_forgotten_without_a_vault),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

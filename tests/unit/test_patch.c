@@ -58,6 +58,7 @@ static uint8_t *there_and_back(const struct made *m, int64_t offset, const uint8
 
 	(void)patch_digests(key, offset, block, len, digests);
 	content = patch_make(m->known, m->n, offset, block, len, digests, n);
+	assert_int_equal(patch_is_worth(m->known, m->n, offset, len, digests), content != NULL);
 	if (content == NULL)
 		return NULL;
 	assert_true(patch_read(&p, content, *n));
