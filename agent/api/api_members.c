@@ -47,12 +47,13 @@ static bool members_add(void *arg, const struct roster_member *m)
 
 	engine_member_state(list->engine, agent_id_short(&m->id), &s);
 	json_array_append_new(list->array,
-	                      json_pack("{s:o, s:s, s:o, s:b, s:b, s:b, s:I, s:o, s:o}", "agent", api_agent_id(&m->id),
-	                                "role", role_name(m->role), "name", api_name(m->name), "connected",
-	                                (int)s.connected, "here", (int)(self || s.here), "self", (int)self, "since",
-	                                (json_int_t)m->since_s, "last_seen",
+	                      json_pack("{s:o, s:s, s:o, s:b, s:b, s:b, s:I, s:o, s:o, s:o}", "agent",
+	                                api_agent_id(&m->id), "role", role_name(m->role), "name", api_name(m->name),
+	                                "connected", (int)s.connected, "here", (int)(self || s.here), "self", (int)self,
+	                                "since", (json_int_t)m->since_s, "last_seen",
 	                                self ? json_null() : number_or_null(s.last_seen_s), "behind_files",
-	                                self ? json_integer(0) : number_or_null(s.behind)));
+	                                self ? json_integer(0) : number_or_null(s.behind), "behind_since",
+	                                self ? json_null() : number_or_null(s.behind_since_s)));
 	return true;
 }
 

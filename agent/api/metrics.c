@@ -245,6 +245,11 @@ static int64_t member_behind(const struct metrics_member *m)
 	return m->behind;
 }
 
+static int64_t member_behind_since(const struct metrics_member *m)
+{
+	return m->behind_since_s;
+}
+
 static int64_t member_last_seen(const struct metrics_member *m)
 {
 	return m->last_seen_s;
@@ -267,6 +272,9 @@ static void write_members(struct metrics_text *t)
 	of_members(t, "lanyard_member_connected", "1: there is a connection with the member.", member_connected);
 	of_members(t, "lanyard_member_behind_files",
 	           "Files of this agent that the member has not got yet, as far as they are counted.", member_behind);
+	of_members(t, "lanyard_member_behind_since_timestamp_seconds",
+	           "When the member last had all of them, in seconds since 1970; absent if it has.",
+	           member_behind_since);
 	of_members(t, "lanyard_member_last_seen_timestamp_seconds",
 	           "When the member was last here, in seconds since 1970.", member_last_seen);
 	of_peers(t, "lanyard_peer_received_bytes", "Bytes from the member on the present connection.", true);

@@ -28,8 +28,9 @@ struct metrics_member {
 	char *name;  /* owned; UTF-8 */
 	char *agent; /* owned */
 	bool connected;
-	int64_t behind;      /* files of ours that it has not got yet */
-	int64_t last_seen_s; /* wall clock */
+	int64_t behind;         /* files of ours that it has not got yet */
+	int64_t behind_since_s; /* wall clock; when it last had all of them; -1 as well: it has */
+	int64_t last_seen_s;    /* wall clock */
 };
 
 struct metrics_group {

@@ -103,6 +103,7 @@ static bool collect_member(void *arg, const struct roster_member *r)
 		.behind = c->left > 0 ? engine_member_behind(c->engine, peer, c->left) : -1,
 		.last_seen_s = engine_last_seen(c->engine, peer),
 	};
+	m->behind_since_s = m->behind != 0 ? engine_member_behind_since(c->engine, peer) : -1;
 	if (m->behind > 0)
 		c->left -= m->behind;
 	return true;

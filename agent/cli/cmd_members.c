@@ -33,10 +33,14 @@ static char *where_text(const json_t *member)
 
 static char *behind_text(const json_t *member)
 {
-	int64_t behind = document_number(member, "behind_files");
-	char n[FORMAT_MAX];
+	int64_t behind = document_number(member, "behind_files"), since = document_number(member, "behind_since");
+	char n[FORMAT_MAX], when[FORMAT_MAX];
 
-	return behind > 0 ? mem_printf("%s behind", format_count(n, behind, "file", "files")) : mem_strdup("");
+	if (behind <= 0)
+		return mem_strdup("");
+	format_count(n, behind, "file", "files");
+	return since > 0 ? mem_printf("%s behind since %s", n, format_since(when, since, time(NULL)))
+	                 : mem_printf("%s behind", n);
 }
 
 static const char *const member_heads[] = { "NAME", "ID", "ROLE", "WHERE", "BEHIND" };

@@ -108,8 +108,29 @@ static void status_add_scan(struct lines *l, const json_t *scan)
 		                        (long long)document_number(scan, "hashing")));
 }
 
-/* "2 of 4 members are here; host-3 away since Tuesday". Only where somebody is missing. */
-static void status_add_away(struct cli *cli, struct lines *l, const json_t *g)
+/* "host-3 lacks 12 files since Tuesday", of those that are connected. */
+static void status_add_behind(struct lines *l, const json_t *members)
+{
+	char n[FORMAT_MAX], since[FORMAT_MAX], *name;
+	size_t i, behind = 0;
+	const json_t *m;
+
+	json_array_foreach(members, i, m) {
+		if (!document_flag(m, "connected") || document_number(m, "behind_since") <= 0 || ++behind > AWAY_NAMED)
+			continue;
+		name = document_text(m, "name");
+		lines_add(l, mem_printf("  %s lacks %s since %s", name,
+		                        format_count(n, document_number(m, "behind_files"), "file", "files"),
+		                        format_since(since, document_number(m, "behind_since"), time(NULL))));
+		free(name);
+	}
+	if (behind > AWAY_NAMED)
+		lines_add(l, mem_printf("  %s files as well", format_count(n, (int64_t)(behind - AWAY_NAMED),
+		                                                           "more member lacks", "more members lack")));
+}
+
+/* "2 of 4 members are here; host-3 away since Tuesday", only where somebody is missing; and who lacks files. */
+static void status_add_members(struct cli *cli, struct lines *l, const json_t *g)
 {
 	const char *id = json_string_value(json_object_get(g, "id"));
 	json_t *document, *members, *m;
@@ -141,6 +162,7 @@ static void status_add_away(struct cli *cli, struct lines *l, const json_t *g)
 		                        away - AWAY_NAMED));
 	else if (away > 0)
 		lines_add(l, mem_printf("  %zu of %zu members are here;%s", n - away, n, text));
+	status_add_behind(l, members);
 	free(text);
 	json_decref(document);
 }
@@ -167,7 +189,7 @@ static void status_add_group(struct cli *cli, struct lines *l, const json_t *g)
 		lines_add(l, mem_printf("  %s", error));
 	if (waits_for[0] != '\0' && error[0] == '\0')
 		lines_add(l, mem_printf("  waits for %s", waits_for));
-	status_add_away(cli, l, g);
+	status_add_members(cli, l, g);
 	if (document_number(g, "ignored") > 0)
 		lines_add(l, mem_printf("  .lanyardignore excludes %s here",
 		                        format_count(files, document_number(g, "ignored"), "path", "paths")));

@@ -54,6 +54,7 @@ static void turn_end(void *arg)
 	e->dirty = false;
 	engine_roster_check_restored(e);
 	engine_role_turn(e);
+	engine_lag_turn(e);
 	engine_status(e, &s);
 	e->settled = s.settled;
 	if (s.in_sync == e->in_sync)

@@ -10,7 +10,7 @@
  *   engine_keys_mail, engine_keys, engine_keys_share
  *                     the keys of a sealed group: see engine_keys.h
  *   engine_sync, engine_verify, engine_versions, engine_tombstones, engine_rules, engine_burst, engine_seen,
- *   engine_members, engine_role, engine_roster, engine_requests
+ *   engine_lag, engine_members, engine_role, engine_roster, engine_requests
  *                     the parts: each owns a struct engine_x, and starts and stops it
  *   engine_aside, engine_choices (choice_change), engine_drop, engine_revert
  *                     what this agent has chosen, and what follows for rows that are not shared, or not wanted
@@ -114,6 +114,7 @@ struct engine {
 	struct engine_content *reading;       /* contents that are read for users */
 	struct engine_choices *choices;       /* what is in effect stays while the engine drains */
 	struct engine_heads *heads;           /* NULL as well in a group that is not sealed */
+	struct engine_lag *lag;               /* since when members are behind */
 	struct engine_tombstones *tombstones; /* NULL as well where tombstones are never forgotten */
 
 	struct loop_hook *hook; /* at the end of each turn: commit, acknowledge, emit what changed */
@@ -305,6 +306,17 @@ char *engine_members_why_outside(const struct engine *e);
 
 /* The connection to a member has ended. */
 void engine_seen_note(struct engine *e, uint64_t peer);
+/* Whether what it has settled is known here. */
+bool engine_seen_knows(struct engine *e, uint64_t peer);
+
+/* --- engine_lag.c --- */
+
+void engine_lag_start(struct engine *e);
+void engine_lag_stop(struct engine *e);
+/* At the end of a turn in which something has changed: looks soon. */
+void engine_lag_turn(struct engine *e);
+/* The peer has settled more of our rows. */
+void engine_lag_settled(struct engine *e, uint64_t peer);
 
 /* --- engine_role.c --- */
 

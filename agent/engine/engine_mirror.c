@@ -16,6 +16,7 @@ static const struct {
 	{ engine_versions_start, engine_versions_stop },
 	{ engine_tombstones_start, engine_tombstones_stop },
 	{ engine_heads_start, engine_heads_stop },
+	{ engine_lag_start, engine_lag_stop },
 };
 
 enum { BACKGROUND = sizeof(background) / sizeof(background[0]) };

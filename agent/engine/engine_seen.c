@@ -1,12 +1,10 @@
-/* When members were here last, and how far they are behind, for people. The time at which a connection ended is kept in
- * the index, so that it outlives a restart. */
+/* When members were here last, for people. The time at which a connection ended is kept in the index, so that it
+ * outlives a restart. */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "agent/engine/engine_internal.h"
 #include "base/clock.h"
-
-enum { BEHIND_MAX = 100000 }; /* rows that are counted for one member */
 
 struct seen_key {
 	char text[32];
@@ -38,15 +36,10 @@ int64_t engine_last_seen(struct engine *e, uint64_t peer)
 	return at;
 }
 
-int64_t engine_member_behind(struct engine *e, uint64_t peer, int64_t most)
+/* Nobody tells a reader what it has of the reader's rows. What a member has got from others meanwhile is not told
+ * either. */
+bool engine_seen_knows(struct engine *e, uint64_t peer)
 {
-	return e->index != NULL && e->vault == NULL ? index_peer_behind(e->index, peer, most) : -1;
-}
-
-void engine_member_state(struct engine *e, uint64_t peer, struct engine_member_state *s)
-{
-	s->connected = e->peers != NULL && peer_group_connected(e->peers, peer);
-	s->here = e->peers != NULL && peer_group_here_s(e->peers, peer) >= 0;
-	s->last_seen_s = engine_last_seen(e, peer);
-	s->behind = engine_member_behind(e, peer, BEHIND_MAX);
+	return e->index != NULL && e->vault == NULL && !index_is_reader(e->index) && e->peers != NULL &&
+	       (peer_group_connected(e->peers, peer) || peer_group_here_s(e->peers, peer) < 0);
 }

@@ -103,14 +103,16 @@ struct engine_problem {
 /* A member, by its short ID. */
 struct engine_member_state {
 	bool connected;
-	bool here;           /* connected, or connected with others that say so */
-	int64_t last_seen_s; /* wall clock; now while it is connected, about now while it is here; -1: not known */
-	int64_t behind;      /* our files that it has not settled, as far as they are counted; -1: not known */
+	bool here;              /* connected, or connected with others that say so */
+	int64_t last_seen_s;    /* wall clock; now while it is connected, about now while it is here; -1: not known */
+	int64_t behind;         /* our files that it has not settled, as far as they are counted; -1: not known */
+	int64_t behind_since_s; /* wall clock; when it last had everything; -1: it has, or that is not known */
 };
 void engine_member_state(struct engine *e, uint64_t peer, struct engine_member_state *s);
 /* `behind` alone, counted up to `most`. */
 int64_t engine_member_behind(struct engine *e, uint64_t peer, int64_t most);
-int64_t engine_last_seen(struct engine *e, uint64_t peer); /* as last_seen_s */
+int64_t engine_member_behind_since(struct engine *e, uint64_t peer); /* as behind_since_s; but of folders as well */
+int64_t engine_last_seen(struct engine *e, uint64_t peer);           /* as last_seen_s */
 /* Calls fn with each vault that is connected with this member, and what it says of itself, until fn returns false. */
 struct engine_vault_seen {
 	struct agent_id id;

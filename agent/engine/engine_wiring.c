@@ -317,6 +317,7 @@ static void peer_settled(void *arg, uint64_t peer)
 {
 	fetch_settled(((struct engine *)arg)->fetch);
 	engine_vaults_settled(arg, peer);
+	engine_lag_settled(arg, peer);
 }
 
 static void peer_block(void *arg, uint64_t peer, uint32_t request, uint32_t block, struct slab *bytes)

@@ -1,17 +1,18 @@
 // Is everything everywhere? Decided from what the agent says; no elements here.
 import { state } from "./store.js";
-import { bytes, count, listed, plain, since } from "./words.js";
+import { NOW, bytes, count, listed, plain, since } from "./words.js";
 
 // How one member of a group stands: {kind: ok|busy|away|bad|idle, text, lacks}.
 export function memberState(g, m) {
 	if (m.self) return selfState(g);
 	const lacks = m.behind_files || 0;
-	const missing = lacks ? "lacks " + count(lacks, "file") : null;
+	const late = lacks && m.behind_since && since(m.behind_since) !== NOW ? " since " + since(m.behind_since) : "";
+	const missing = lacks ? "lacks " + count(lacks, "file") + late : null;
 	if (!m.here) {
 		const when = m.last_seen ? "away since " + since(m.last_seen) : "not seen by this agent yet";
 		return { kind: "away", text: when + (missing ? ", " + missing : ""), lacks };
 	}
-	if (lacks) return { kind: "busy", text: missing, lacks };
+	if (lacks) return { kind: "busy", text: missing, lacks, late };
 	if (!m.connected) return { kind: "ok", text: "here, through other members", lacks: 0 };
 	// What it lacks is not known while it still tells what it has.
 	if (m.behind_files === null)

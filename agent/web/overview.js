@@ -50,6 +50,13 @@ function helpAway(m) {
 	]);
 }
 
+function helpBehind(m) {
+	dialog(plain(m.name) + " lacks files", () => [
+		h("p", {}, "It is connected, and does not take them. There, this says why, and what helps:"),
+		command("lanyard status"),
+	]);
+}
+
 // What helps a member that does not have everything.
 function cure(g, m, s) {
 	if (m.self) {
@@ -58,10 +65,10 @@ function cure(g, m, s) {
 		if (g.held || g.problem_count) return h("a", { class: "button", href: "#/attention" }, "Show what waits");
 		return null;
 	}
-	if (!m.here)
+	if (!m.here || s.late)
 		return h(
 			"button",
-			{ class: "quiet link", onclick: () => helpAway(m) },
+			{ class: "quiet link", onclick: () => (m.here ? helpBehind : helpAway)(m) },
 			"What helps",
 			h("span", { class: "unseen" }, " " + plain(m.name)),
 		);

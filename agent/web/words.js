@@ -40,12 +40,14 @@ export function date(s) {
 
 export const moment = (s) => date(s) + " " + clock(s);
 
+export const NOW = "just now";
+
 // How long ago, as one says it: "just now", "14:03", "yesterday 14:03", "Tuesday 14:03", "2024-05-01".
 export function since(s) {
 	const now = new Date(),
 		then = new Date(s * 1000);
 	const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime() / 1000;
-	if (Math.abs(now / 1000 - s) < 60) return "just now";
+	if (Math.abs(now / 1000 - s) < 60) return NOW;
 	if (s >= midnight) return clock(s);
 	if (s >= midnight - DAY) return "yesterday " + clock(s);
 	if (s >= midnight - 6 * DAY) return then.toLocaleDateString("en", { weekday: "long" }) + " " + clock(s);

@@ -51,6 +51,48 @@ def test_a_full_disk_is_waited_out(lab):
     netlab.until("no problems left", lambda: b.problems() == {})
 
 
+def test_since_when_a_connected_member_lacks_files(lab):
+    a, b = lab.host("a"), lab.host("b")
+    lab.tmpfs(b.share, "8m")
+    netlab.form([a, b])
+    trees.write(a.share, {"small": b"1"})
+    netlab.settle([a, b])
+    b_id = b.agent_id()
+
+    def of_b():
+        return next(m for m in a.cli("members", "pics")["members"] if m["agent"] == b_id)
+
+    assert (of_b()["behind_files"], of_b()["behind_since"]) == (0, None)
+    before = int(time.time())
+    trees.write(a.share, {"too-big": trees.noise(20 * MIB)})
+    assert reason(b, "too-big")
+    since = of_b()["behind_since"]
+    assert of_b()["connected"] and of_b()["behind_files"] == 1 and before <= since <= time.time()
+    said = a.lanyard("status").out.decode(), a.lanyard("members", "pics").out.decode()
+    assert re.search(r"^  b lacks 1 file since \S+$", said[0], re.M) and re.search(r"^b .* 1 file behind since \S+$", said[1], re.M), said
+    # Whatever comes meanwhile, and also if it is the same file again, it has not had everything since then.
+    netlab.until("two seconds pass", waited(2), 5)
+    trees.write(a.share, {"another": b"2", "too-big": trees.noise(21 * MIB)})
+    netlab.until("b has the small one", lambda: os.path.exists(b.file("another")), 20)
+    netlab.until("a knows", lambda: of_b()["behind_files"] == 1, 20)
+    assert of_b()["behind_since"] == since
+    # Neither a stop nor a kill begins it again.
+    for end in (a.daemon.stop, a.daemon.kill9):
+        end()
+        netlab.until("a second passes", waited(1), 5)
+        a.daemon.start()
+        a.wait_peers(1)
+        assert (of_b()["behind_files"], of_b()["behind_since"]) == (1, since)
+    lab.remount(b.share, size="64m")
+    netlab.settle([a, b], 60)
+    assert (of_b()["behind_files"], of_b()["behind_since"]) == (0, None)
+    assert " lacks " not in a.lanyard("status").out.decode()
+    a.daemon.stop()
+    a.daemon.start()
+    a.wait_peers(1)
+    assert (of_b()["behind_files"], of_b()["behind_since"]) == (0, None)
+
+
 def cpu_ticks(host):
     with open("/proc/%d/stat" % host.daemon.pid) as f:
         fields = f.read().rsplit(")", 1)[1].split()

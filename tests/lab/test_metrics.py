@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 import jsonschema
 from prometheus_client import parser as older
@@ -136,8 +137,10 @@ def test_metrics_are_what_other_programs_read_and_docs_describe(lab):
     labels, last = samples(text, "lanyard_group_last_in_sync_timestamp_seconds")[0]
     assert labels["group"] == "pics" and last >= a.cli("status")["started"]
     until("the disk has told", lambda: samples(scrape(a), "lanyard_group_disk_free_bytes"), 20)
+    assert not samples(text, "lanyard_member_behind_since_timestamp_seconds")
     b.daemon.stop()
     until("b is away", lambda: one(scrape(a), "lanyard_member_connected") == 0, 20)
     trees.write(a.share, {"three": b"3"})
     until("b is behind", lambda: one(scrape(a), "lanyard_member_behind_files") == 1, 20)
+    assert 0 <= time.time() - one(scrape(a), "lanyard_member_behind_since_timestamp_seconds") < 60
     assert not samples(scrape(a), "lanyard_peer_sent_bytes_total")

@@ -216,14 +216,26 @@ def test_members_says_who_is_away_since_when_and_how_far_behind(lab):
     assert of(c)["connected"] and of(c)["behind_files"] == 0 and abs(of(c)["last_seen"] - time.time()) < 5
     assert not of(b)["connected"] and of(b)["behind_files"] == 2 and abs(of(b)["last_seen"] - gone) < 5
     assert of(a)["self"] and of(a)["behind_files"] == 0 and of(a)["last_seen"] is None
-    seen = of(b)["last_seen"]
+    assert abs(of(b)["behind_since"] - gone) < 5 and of(a)["behind_since"] is of(c)["behind_since"] is None
+    seen, since = of(b)["last_seen"], of(b)["behind_since"]
     a.daemon.stop()
     a.daemon.start()
     a.wait_peers(1)
-    assert of(b)["last_seen"] == seen and of(b)["behind_files"] == 2
+    assert (of(b)["last_seen"], of(b)["behind_files"], of(b)["behind_since"]) == (seen, 2, since)
     lines = a.lanyard("members", "pics").out.decode().splitlines()
     assert [line.split()[0] for line in lines] == [m["name"] for m in a.cli("members", "pics")["members"]]
     assert any("away for" in line and "2 files behind" in line for line in lines), lines
+
+
+def test_a_reader_does_not_say_that_others_lack_what_it_got_from_them(lab):
+    a, b = members(lab, "ab")
+    a.cli("role", "pics", b.id, "reader")
+    agree([a, b], {a: "owner", b: "reader"})
+    trees.write(a.share, {"one": b"1", "d/two": b"2"})
+    netlab.settle([a, b])
+    said = {m["name"]: (m["behind_files"], m["behind_since"]) for m in b.cli("members", "pics")["members"]}
+    assert said == {"a": (None, None), "b": (0, None)}
+    assert b" lacks " not in b.lanyard("status").out
 
 
 @pytest.mark.parametrize("role", ["owner", "member", "reader"])

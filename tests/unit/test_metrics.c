@@ -36,6 +36,7 @@ static struct metrics made(void)
 	m.groups[0].members[0] = (struct metrics_member){ .name = mem_strdup("host"),
 		                                          .agent = mem_strdup("id"),
 		                                          .behind = -1,
+		                                          .behind_since_s = 800,
 		                                          .last_seen_s = 900 };
 	m.peers = mem_calloc(1, sizeof(*m.peers));
 	m.peers[0] = (struct metrics_peer){ .name = mem_strdup("host"), .agent = mem_strdup("id"), .bytes_in = 9 };
@@ -72,6 +73,8 @@ static void test_labels_are_escaped_and_unknown_numbers_left_out(void **state)
 	assert_null(strstr(text, "lanyard_member_behind_files{"));
 	assert_null(strstr(text, "lanyard_group_last_in_sync_timestamp_seconds{"));
 	assert_has(text, "member=\"host\",agent=\"id\"} 900\n");
+	assert_has(text, "lanyard_member_behind_since_timestamp_seconds{");
+	assert_has(text, "member=\"host\",agent=\"id\"} 800\n");
 	assert_has(text, "reason=\"download\"} 4\n");
 	free(text);
 }

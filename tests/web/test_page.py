@@ -1,7 +1,11 @@
 """The page in a real browser, with real agents: what a user does there happens, and what happens is shown."""
+import contextlib
+import glob
 import os
 import shlex
+import sqlite3
 import struct
+import time
 import zlib
 
 import pytest
@@ -488,6 +492,34 @@ def test_upload_by_a_button_and_by_dropping(lab, browse, tmp_path):
     page.run(DROP, card, [["x.part", "1"], ["", "1"]])
     page.see(".message.error", "path")
     assert page.complaints() == [] and page.driver.title != "broken"
+
+
+def test_since_when_a_connected_member_lacks_a_file(lab, browse):
+    a, = together(lab, "a")
+    b = lab.host("b")
+    lab.tmpfs(b.share, "8m")
+    b.daemon.start(*agents.start_flags(b, [a, b], "off"))
+    b.cli("join", "--invite", a.invite("pics"), "--share", b.share)
+    a.wait_peers(1)
+    trees.write(a.share, {"too-big": trees.noise(20 << 20)})
+    netlab.until("b says so", lambda: b.problems(), 30)
+    # As if it had been so since the day before yesterday.
+    a.daemon.stop()
+    index, = glob.glob(os.path.join(a.home, "groups", "*", "index.db"))
+    with contextlib.closing(sqlite3.connect(index)) as db:
+        assert db.execute("UPDATE meta SET value = value - 172800 WHERE name GLOB 'behind-*'").rowcount == 1
+        db.commit()
+    a.daemon.start()
+    a.wait_peers(1)
+    page = browse(a)
+    page.see(".members .pill", time.strftime("lacks 1 file since %A ", time.localtime(time.time() - 172800)))
+    page.click(".members button.link", "What helps")
+    page.see("dialog", "does not take them")
+    page.see("dialog", "lanyard status")
+    page.click("dialog button.close")
+    lab.remount(b.share, size="64m")
+    page.see(".hero h1", "Everything is everywhere", 60)
+    assert page.complaints() == []
 
 
 def test_the_picture_in_the_readme(lab, browse):
