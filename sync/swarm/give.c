@@ -49,6 +49,7 @@ struct give {
 	uint64_t span;     /* bytes sent in it */
 	uint64_t best;     /* bytes of the best span, fading */
 	bool span_held;    /* somebody was held throughout this span */
+	bool filled;       /* the first span is over: it filled the links' queues, and says nothing of a rate */
 	int64_t unheld_ms; /* nobody is held before this time */
 };
 
@@ -167,8 +168,9 @@ static void span_end(struct give *g, int64_t now_ms)
 	if (g->span_held && 4 * g->span < IDLE_QUARTERS * g->best)
 		g->unheld_ms = now_ms + UNHELD_MS;
 	g->best -= g->best / 16;
-	if (!g->span_held && g->span > g->best)
+	if (!g->span_held && g->filled && g->span > g->best)
 		g->best = g->span;
+	g->filled = true;
 	g->span = 0;
 	g->span_ms = now_ms;
 	g->span_held = true; /* until somebody looks, and nobody is */
