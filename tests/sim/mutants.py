@@ -2,7 +2,7 @@
 """Tries the simulator itself: breaks the product on purpose, one small edit at a time, and looks whether a seed notices.
 
     tests/sim/mutants.py [--seeds 400] [--only WORDS]
-    tests/sim/mutants.py --check      only whether the edits fit their files
+    tests/sim/mutants.py --check      only whether the edits fit their files, and the copy has all that a build needs
 
 Each edit is made in a copy of the tree, which is built there; then the fixed seeds run, and as many as asked for from 1 on,
 until one fails.  An edit that no seed notices is ALIVE: a hole in what the simulator does or checks.  One whose text is not in
@@ -141,8 +141,21 @@ def build(tree, what):
         sys.exit("cannot be built:\n" + got.stdout.decode())
 
 
-def copy_tree(to):
-    for name in ("Makefile", "base", "discovery", "sync", "agent", "tests/sim", "tests/unit", BUILD):
+SOURCES = ("Makefile", "base", "discovery", "sync", "agent", "scripts", "tests/sim", "tests/unit")
+
+
+def unbuildable():
+    """What make says if the copies of the sources lack something that it needs; None if not."""
+    with tempfile.TemporaryDirectory(prefix="lanyard-mutants-") as tree:
+        copy_tree(tree, SOURCES)
+        units = {mutant.unit.replace("tests/", "build/tests/", 1) for mutant in MUTANTS if mutant.unit}
+        got = subprocess.run(["make", "-n", "B=build", "build/tests/sim/sim", *sorted(units)], cwd=tree, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE, check=False)
+        return got.stderr.decode() if got.returncode != 0 else None
+
+
+def copy_tree(to, names):
+    for name in names:
         at = os.path.join(ROOT, name)
         if os.path.isdir(at):
             leave_out = shutil.ignore_patterns("unit", "fuzz", "fault", "bench")
@@ -187,14 +200,17 @@ def main():
     ask.add_argument("--seeds", type=int, default=400, help="for each, after the fixed ones (400)")
     ask.add_argument("--from", type=int, default=0, dest="first", help="skip this many")
     ask.add_argument("--only", default="", help="those whose line has this in it")
-    ask.add_argument("--check", action="store_true", help="only whether the edits fit their files")
+    ask.add_argument("--check", action="store_true", help="only whether the edits fit their files, and the copy has all that a build needs")
     args = ask.parse_args()
     left_out = stale()
     if args.check:
-        return 1 if left_out else 0
+        said = unbuildable()
+        if said is not None:
+            print("the copy cannot be built:\n" + said, end="")
+        return 1 if left_out or said is not None else 0
     holes = len(left_out)
     with tempfile.TemporaryDirectory(prefix="lanyard-mutants-") as tree:
-        copy_tree(tree)
+        copy_tree(tree, (*SOURCES, BUILD))
         for mutant in MUTANTS[args.first:]:
             if args.only not in mutant.what or mutant in left_out:
                 continue
