@@ -129,6 +129,55 @@ static void every_bit_of_a_core_matters(void **state)
 	seal_forms_check(f->out.p, f->out.len, opens, f);
 }
 
+/* Computed by another program (Python, cryptography). It may never change. */
+static void a_core_is_what_another_program_makes(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t known[32], sum[32];
+
+	sealed(f, "a record");
+	assert_int_equal(f->out.len, 334);
+	seal_forms_hex(known, 32, "2a346874692671c5b93d061b30da329a14a2980687daddbecb05e4799643d39b");
+	sha256(sum, f->out.p, f->out.len);
+	assert_memory_equal(sum, known, 32);
+}
+
+/* Seals the record "a record" for the head of f->out under a nonce of the caller's, as a holder of the keys may. */
+static void sealed_anew(struct fixture *f, const uint8_t nonce[AEAD_NONCE_LEN])
+{
+	const size_t head_n = f->out.len - AEAD_NONCE_LEN - 4 - 64 - AEAD_TAG_LEN;
+	const struct aead_part aad[] = { AEAD_LABEL("lanyard record 1"),
+		                         { keys_group(f->k)->b, 32 },
+		                         { f->out.p, head_n } };
+	uint8_t body[64] = { 0, 0, 0, 8 }, sha[32], key[AEAD_KEY_LEN], *at = f->out.p + head_n + AEAD_NONCE_LEN + 4;
+
+	memcpy(body + 4, "a record", 8);
+	sha256(sha, f->out.p, head_n);
+	keys_prf(f->k, KEYS_RECORD, &(struct aead_part){ .p = sha, .n = sizeof(sha) }, 1, key);
+	memcpy(f->out.p + head_n, nonce, AEAD_NONCE_LEN);
+	aead_seal(key, nonce, aad, 3, body, sizeof(body), at, at + sizeof(body));
+}
+
+static void nobody_has_a_choice_of_the_nonce(void **state)
+{
+	struct fixture *f = *state;
+	struct bytes record = BYTES_INIT(CORE_RECORD_MAX);
+	uint8_t nonce[AEAD_NONCE_LEN];
+	struct core c;
+
+	sealed(f, "a record");
+	memcpy(nonce, f->out.p + f->out.len - 96, AEAD_NONCE_LEN);
+	sealed_anew(f, nonce);
+	assert_true(opens(f, f->out.p, f->out.len));
+	nonce[11] ^= 1;
+	sealed_anew(f, nonce);
+	assert_int_equal(core_parse(&c, f->out.p, f->out.len), CORE_OK);
+	assert_int_equal(core_open(f->k, &c, &record), CORE_INSIDE);
+	assert_int_equal(record.len, 0);
+	core_clear(&c);
+	bytes_free(&record);
+}
+
 static void a_core_of_another_group_or_generation_is_not_opened(void **state)
 {
 	struct fixture *f = *state;
@@ -349,6 +398,8 @@ int main(void)
 		CASE(what_is_sealed_is_opened),
 		CASE(the_head_is_read_without_keys),
 		CASE(every_bit_of_a_core_matters),
+		CASE(a_core_is_what_another_program_makes),
+		CASE(nobody_has_a_choice_of_the_nonce),
 		CASE(a_core_of_another_group_or_generation_is_not_opened),
 		CASE(equal_rows_are_equal_cores_and_others_share_nothing),
 		CASE(sizes_tell_of_a_record_only_its_step),

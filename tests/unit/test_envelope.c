@@ -116,6 +116,28 @@ static void the_recipient_opens_it_and_nobody_else(void **state)
 	assert_int_equal(opened(f, f->other, f->out.p, f->out.len), ENVELOPE_LOCKED);
 }
 
+/* Computed by another program (Python, cryptography). It may never be refused. */
+static void one_that_another_program_made_is_opened(void **state)
+{
+	static const char known[] = "4c4b45318991bf71eea9731836f00917db3d45edbacc0c0c20bff190e757071e"
+				    "8497127465ada4b45469c57397301da088000bf83aa25fd65d0a68525bc06a61"
+				    "9da305c68005f02d43fa06e7d0585fb64c961d57e318b27a145c857bcd3a6bdb"
+				    "413ff7fc8f40c5adb68f25624ae5b214ea767a6ec94d829d3d7b5e1ad1ba6f3e"
+				    "2138285f000000a0fa849cbd0985357856c4a6c335394b2572eadd80222ca9ab"
+				    "ad879b1a4f54eea62b4e1d5db35efdd0f1473fb2d8862e85320b91283dd0adbe"
+				    "0ced8cfe9df68e290f72086c03be358c6072f6a0a9a1e177b2e16f44c14f3d20"
+				    "208acd64da361b2ccff8b33b720f79e4300126b7c9b413803fcfe33568e48a62"
+				    "0fd9a7f5e641b24b7bf1790211fa6fe34c150362968c2a1672aa8a9fdad4811f"
+				    "13f7f9f1c69571cdd7734d2305706f76f6d206f4872f49d28034941395c37c14"
+				    "22d793c9f03a034e21940d314ef4a56d5d08192d263371a1e7f2c83ff428d249"
+				    "249cfb01205519c030b890194bc68aaae0f380ade956580e";
+	struct fixture *f = *state;
+	uint8_t p[376];
+
+	seal_forms_hex(p, sizeof(p), known);
+	assert_int_equal(opened(f, f->recipient, p, sizeof(p)), ENVELOPE_OK);
+}
+
 static bool takes(void *arg, const uint8_t *p, size_t n)
 {
 	struct fixture *f = arg;
@@ -300,6 +322,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(the_recipient_opens_it_and_nobody_else),
+		CASE(one_that_another_program_made_is_opened),
 		CASE(every_bit_of_an_envelope_matters),
 		CASE(a_new_signature_makes_no_other_sender),
 		CASE(it_holds_in_its_group_only),

@@ -117,6 +117,29 @@ static void what_is_exported_is_imported(void **state)
 	export_content_free(c);
 }
 
+/* Computed by another program (Python, hashlib and cryptography). A key file may be read after many years. */
+static void a_file_that_another_program_made_is_imported(void **state)
+{
+	static const char known[] = "4c414e594b4559310400000001000000016465666768696a6b6c6d6e6f707172"
+				    "737475767778797a7b7c7d7e7f808182838dbd9bd856e2c82a3c6ec5f5c5a066"
+				    "339f4fa0683e69db419f507da8d0011f66000000564ab75079a3a7c6f07cb593"
+				    "ddbe917d13bbaaaa6c7ecb43bc40f7b2ae58efd6e44757b88d3fa5b79bdde552"
+				    "f0c97d7e8ba09e7757d636981bf27eb121c70c4f5264e55a9b800a0b80d4bb4e"
+				    "84d4c8af5d458ef6544e2c4b8dd8d939430dfdbf83731ae3d433bddb4475a6e6"
+				    "7796c51b6695969016d221688db41eaebda8eab7fb92a80ab8ec9a";
+	struct fixture *f = *state;
+	struct export_content *c;
+	uint8_t p[219];
+
+	seal_forms_hex(p, sizeof(p), known);
+	assert_int_equal(export_open(&c, "correct horse", p, sizeof(p)), EXPORT_OK);
+	assert_memory_equal(c->seed, f->c.seed, 32);
+	assert_int_equal(c->ngroups, 1);
+	assert_true(group_id_equal(&c->groups[0].id, &f->groups[1].id));
+	assert_string_equal(c->groups[0].name, "plain");
+	export_content_free(c);
+}
+
 static void a_wrong_passphrase_is_not_taken_for_damage_nor_damage_for_it(void **state)
 {
 	struct fixture *f = *state;
@@ -389,6 +412,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(what_is_exported_is_imported),
+		CASE(a_file_that_another_program_made_is_imported),
 		CASE(a_wrong_passphrase_is_not_taken_for_damage_nor_damage_for_it),
 		CASE(every_bit_of_a_key_file_matters),
 		CASE(a_checksum_is_no_signature),

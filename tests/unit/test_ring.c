@@ -71,6 +71,51 @@ static void a_policy_is_chosen_at_founding_and_stays(void **state)
 	assert_int_equal(keyring_count(w->agents[A].keyring), 2);
 }
 
+static bool holds_all(void *arg, uint64_t id)
+{
+	(void)arg;
+	(void)id;
+	return true;
+}
+
+/* By an owner that runs a later version, which knows one suite more. */
+static void algorithms_that_are_not_known_are_refused_and_said(void **state)
+{
+	struct ring_world *w = *state;
+	struct ring_agent *a = &w->agents[A];
+	struct generation_writer by = { .id = *ring_world_id(w, A), .owner = true, .held = holds_all };
+	struct bytes entry = BYTES_INIT(ROSTER_ENTRY_MAX);
+	struct generation next;
+	int64_t wait_s;
+
+	found(w);
+	assert_int_equal(generation_next(roster_generations(a->roster), &by, &next), 0);
+	next.suite = KEYS_SUITE + 1;
+	assert_int_equal(roster_sign_generation(a->roster, a->self, &next, RING_NOW, &entry), 0);
+	assert_int_not_equal(roster_add(a->roster, entry.p, entry.len), ROSTER_BAD);
+	ring_world_settle(w);
+	for (int i = A; i <= D; i++) {
+		const struct ring *g = w->agents[i].ring;
+
+		/* The earlier keys are there, and nothing is sealed with them. */
+		assert_non_null(ring_first(g));
+		assert_null(ring_current(g));
+		assert_true(ring_is_later(g));
+		assert_non_null(strstr(ring_why(g), "a later version of lanyard"));
+		assert_non_null(strstr(ring_why(g), "algorithms that are not known here"));
+	}
+	/* Nor does anybody get around it by another generation, also after a removal. */
+	assert_true(ring_world_remove(w, A, C));
+	ring_world_settle(w);
+	for (int i = A; i <= B; i++) {
+		assert_false(ring_is_due(w->agents[i].ring, &wait_s));
+		assert_int_equal(ring_sign(w->agents[i].ring, -1, RING_NOW), -1);
+		assert_null(ring_current(w->agents[i].ring));
+		assert_true(ring_is_later(w->agents[i].ring));
+	}
+	bytes_free(&entry);
+}
+
 static void a_removal_and_its_answer(void **state)
 {
 	struct ring_world *w = *state;
@@ -402,6 +447,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(the_founder_begins_and_all_who_may_get_the_keys),
 		CASE(a_policy_is_chosen_at_founding_and_stays),
+		CASE(algorithms_that_are_not_known_are_refused_and_said),
 		CASE(a_removal_and_its_answer),
 		CASE(a_reader_signs_none),
 		CASE(a_vault_is_given_no_keys),
