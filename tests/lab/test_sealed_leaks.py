@@ -72,6 +72,56 @@ def test_a_vault_has_no_key_and_says_no_name(lab):
         assert known(texts, keys) == set() and found_in(texts) == set()
 
 
+def mappings_with(host, keys):
+    """The kernel's flags of each mapping of the agent that has one of the keys in it: "dd" is left out of dumps, "lo" is never swapped."""
+    with open("/proc/%d/smaps" % host.daemon.pid, encoding="utf-8") as f:
+        flags = [set(line.split()[1:]) for line in f if line.startswith("VmFlags:")]
+    with open("/proc/%d/maps" % host.daemon.pid, encoding="utf-8") as maps, open("/proc/%d/mem" % host.daemon.pid, "rb", 0) as m:
+        for line, has in zip(maps, flags):
+            if line.split()[1][0] != "r" or "[v" in line:
+                continue
+            first, last = (int(n, 16) for n in line.split()[0].split("-"))
+            try:
+                m.seek(first)
+                if known([m.read(last - first)], keys):
+                    yield line.split()[0], has
+            except OSError:
+                pass
+
+
+def test_a_member_has_its_keys_in_one_file_and_in_locked_memory_alone(lab):
+    wire = lab.switch().capture()
+    a, b, c, v = hosts = [lab.host(n) for n in "abcv"]
+    for host in hosts:
+        host.daemon.start("--discovery", "embedded", "--log-level", "debug")
+        host.id = host.agent_id()
+    found(a)
+    token = a.invite("pics")
+    for host in (b, c):
+        host.cli("join", "--invite", token, "--share", host.share)
+    vault_joins(v, a)
+    trees.write(a.share, {NAME: TEXT * 100})
+    for host in (a, b):
+        host.wait_sync(60, peers=3)
+    a.cli("remove", "pics", c.id)
+    trees.write(b.share, {"later": noise(300000)})
+    for host in (a, b):
+        host.wait_sync(60, peers=2)
+    keys = secrets(a)
+    assert keys == secrets(b) and len(keys) > 1
+    for host in (a, b):
+        with open(group_file(host, "keys.bin"), "rb") as f:
+            form = f.read()
+        others = [text for text in on_disk(host.home, host.share) if text != form]
+        assert known([form], keys) == keys and known(others, keys) == set()
+        assert known(said(host), keys) == set()
+        found_at = dict(mappings_with(host, keys))
+        assert found_at and all({"dd", "lo"} <= flags for flags in found_at.values()), found_at
+    flows = wire.stop().flows()
+    assert any(b"_lanyard" in data for data in flows.values())
+    assert known([token.encode(), *flows.values()], keys) == set()
+
+
 def test_one_that_is_made_a_vault_forgets_its_keys_and_gets_no_others(lab):
     a, b, c = (lab.host(n) for n in "abc")
     start([a, b, c])

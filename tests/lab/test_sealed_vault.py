@@ -1,6 +1,7 @@
 """A vault in a sealed group, by real agents: it keeps what it cannot read, and members meet through it."""
 import json
 import os
+import shutil
 
 import pytest
 
@@ -193,6 +194,54 @@ def test_what_a_removed_member_wrote_is_still_to_be_had_from_a_vault(lab):
     c.daemon.stop()
     handed_over(a, b, v)
     assert b.read("d/of c") == b"small" and b.read("of c") == noise(300000)
+
+
+def test_a_file_whose_last_writer_left_for_good_reaches_the_vault_all_the_same(lab):
+    a, b, v = three(lab)
+    c = third(lab, a, v)
+    b.daemon.stop()
+    v.daemon.stop()
+    # The vault has never heard of it, and its writer has left the group when it comes.
+    trees.write(c.share, {"of c": noise(300000), "d/of c": b"small"})
+    until("a has it", lambda: os.path.exists(a.file("of c")) and os.path.exists(a.file("d/of c")), 30)
+    a.wait_sync(60, peers=1)
+    c.cli("leave", "pics")
+    c.daemon.stop()
+    v.daemon.start()
+    a.wait_peers(1)
+    handed_over(a, b, v)
+    assert b.read("d/of c") == b"small" and b.read("of c") == noise(300000)
+
+
+def test_a_burst_of_deletions_is_held_across_a_vault_and_what_goes_is_kept(lab):
+    a, b, v = three(lab)
+    trees.many(a.file("d").decode(), 60, size=500)
+    trees.write(a.share, {"doc": b"first"})
+    b.daemon.stop()
+    handed_over(a, b, v)
+    trees.write(b.share, {"doc": b"second"})
+    handed_over(b, a, v)
+    assert len(a.cli("versions", "pics", "doc")["versions"]) == 1
+    # Nobody but the vault is there when the other hears of it.
+    tree = trees.picture(a.share)
+    shutil.rmtree(a.file("d"))
+    until(lambda: "a holds what vanished: %s" % a.status()["holds"], lambda: a.status()["held"] > 50, 20)
+    a.cli("release", "pics")
+    a.wait_sync(60, peers=1)
+    v.wait_sync(60)
+    a.daemon.stop()
+    b.daemon.start()
+    until(lambda: "b holds it: %s" % b.status()["holds"], lambda: b.status()["held"] > 50, 30)
+    hold, = b.status()["holds"]
+    assert hold["by"] == a.id and not hold["here"] and not b.status()["in_sync"], hold
+    assert trees.picture(b.share) == tree
+    b.cli("release", "pics")
+    b.wait_sync(60, peers=1)
+    assert not os.path.exists(b.file("d"))
+    path = next(p.decode() for p in tree if p.startswith(b"d/") and tree[p][0] != "dir")
+    b.cli("restore", "pics", path)
+    b.wait_sync(60, peers=1)
+    assert trees.picture(b.share)[path.encode()] == tree[path.encode()]
 
 
 def test_members_that_meet_do_not_leave_the_vault_behind(lab):
