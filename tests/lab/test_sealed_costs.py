@@ -11,6 +11,7 @@ pytestmark = pytest.mark.plain
 MB = int(os.environ.get("LANYARD_LAB_SEALED_MB", "64"))
 RUNS = 4  # pieces that together are a hundredth of the file
 UNTIL_EQUAL = 26  # blocks; 5 on average, with as much of a standard deviation
+PATCH = 4096  # bytes, more than a block costs of which nothing is new
 SLACK = 1 << 20  # bytes of lists, records, acknowledgements, of what keeps connections, and of other protocols
 
 
@@ -21,9 +22,9 @@ def average(size):
 
 def most(size, run):
     """Bytes of the blocks that change with a run of that many bytes. One has at least 7/8 of the average, and is sent as if it had 5/4 of it.
-    Behind the run some change too, until the file is cut where it was."""
+    Behind the run some are cut elsewhere, until the file is cut where it was: patches bring them."""
     block = average(size)
-    return (run // (block * 7 // 8) + UNTIL_EQUAL) * block * 5 // 4
+    return (run // (block * 7 // 8) + 3) * block * 5 // 4 + UNTIL_EQUAL * PATCH
 
 
 @pytest.mark.slow
