@@ -63,6 +63,19 @@ def test_what_is_received_keeps_to_its_limit(lab):
     assert moved_in(a, b, "slow") > SIZE / RATE - 0.5
 
 
+def test_what_is_sent_to_several_keeps_to_one_limit(lab):
+    """The limit is of all connections together. The receivers pass on to one another what they have, so it sends one copy at least."""
+    a, b, _ = pair(lab, upload_limit="4M")
+    c = lab.host("c")
+    c.daemon.start("--discovery", "off", "--peer", a.address, "--peer", b.address)
+    c.cli("join", "--invite", a.invite("pics"), "--share", c.share)
+    netlab.settle([a, b, c])
+    start = time.monotonic()
+    trees.write(b.share, {"slow": trees.noise(SIZE), "slower": trees.noise(SIZE, 2)})
+    netlab.settle([b, a, c])
+    assert time.monotonic() - start > 2 * SIZE / RATE - 0.5
+
+
 def test_little_memory_is_enough(lab):
     a, b, _ = pair(lab, memory="8M")
     trees.write(a.share, {"big": trees.noise(60_000_000), "more": trees.noise(9_000_000, 2)})
