@@ -62,7 +62,7 @@ FUZZ_BIN  := $(FUZZ_SRC:%.c=$(B)/%)
 ALL_SRC   := $(wildcard base/*.c discovery/*.c sync/*/*.c agent/*.c agent/*/*.c tests/unit/*.c tests/fuzz/*.c tests/fault/*.c tests/lab/*.c tests/sim/*.c)
 ALL_HDR   := $(wildcard base/*.h discovery/*.h sync/*/*.h agent/*.h agent/*/*.h tests/unit/*.h tests/fuzz/*.h tests/fault/*.h tests/sim/*.h)
 
-.PHONY: all prometheus-test run check quick steps check-scripts check-format tidy compdb sim mutants help install manuals deb dist deb-test image image-test clean lab lab-bin fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile built unit unit-built asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format index-bench link-bench chunk-bench seal-bench vault-bench guess-bench sha256-bench arm-test cross musl vm-test web-test page-test
+.PHONY: all prometheus-test run check quick steps check-scripts check-format tidy compdb sim mutants help install manuals deb dist deb-test image image-test clean lab lab-bin fault-lib fault-test power-test races storms oracle lab-test lab-asan hostile built unit unit-built asan-unit tsan-unit fuzz fuzz-run fuzz-replay lint format bench file-bench crowd-bench index-bench link-bench chunk-bench seal-bench vault-bench guess-bench sha256-bench arm-test cross musl vm-test web-test page-test
 all: $(B)/lanyardd $(B)/lanyard ## build lanyardd and lanyard into build/ (the default)
 
 run: ## install what is missing, build, and share ./share in a new group (JOIN=name asks to join one, INVITE=token joins one)
@@ -415,6 +415,12 @@ bench: all ## compare with rsync, Syncthing and Unison (SCALE=small: a smoke run
 	$(Q)scripts/setup --bench
 	$(Q)tests/bench/run.py --scale $(SCALE) $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) \
 		$(if $(REPEAT),--repeat $(REPEAT))
+
+file-bench: all ## measure what one small file costs, by how many there are (FILES=20000,1000000); see docs/performance.md
+	$(Q)LANYARD_BUILD=$(B) LANYARD_LAB_DIR=$(or $(LANYARD_LAB_DIR),/dev/shm) tests/bench/per_file.py --files $(or $(FILES),20000,1000000)
+
+crowd-bench: all ## measure what a large group costs (N=100 agents); see docs/performance.md
+	$(Q)LANYARD_BUILD=$(B) tests/bench/crowd.py $(or $(N),100)
 
 vm-test: ## test the installed service on three virtual machines (HOSTS=netns: quicker; SCENARIO="left power"); see vm-test/README.md
 	$(Q)scripts/setup $(if $(filter netns,$(HOSTS)),--test,--vm-test)

@@ -25,7 +25,7 @@ import peers  # noqa: E402
 import table  # noqa: E402
 from scenarios import ORDER, scenario  # noqa: E402
 
-DEFAULT_PEERS = ("lanyard", "lanyard-sealed", "rsync", "syncthing", "unison", "aria2", "libtorrent", "floor")
+DEFAULT_PEERS = ("lanyard", "lanyard-sealed", "rsync", "rsync-sync", "syncthing", "unison", "aria2", "libtorrent", "floor")
 
 
 def arguments():
