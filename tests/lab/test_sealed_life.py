@@ -82,7 +82,7 @@ def test_a_tree_lives_through_a_vault_that_reads_nothing_of_it(lab):
     seen, = b.status()["vaults"]
     assert (seen["agent"], seen["full"], seen["altered"], seen["waits_for"]) == (v.id, False, 0, None)
     # At the vault and on the wire is nothing of it, in no form; the same search finds it at a member.
-    assert found_in(on_disk(v.home, v.share)) == at_work == found_in(memory(v)) == set()
+    assert found_in([*on_disk(v.home, v.share), v.log().encode()]) == at_work == found_in(memory(v)) == set()
     assert found_in(on_disk(b.home, b.share)) == {NAME, TEXT} and NAME in found_in(memory(b))
     flows = wire.stop().flows()
     assert sum(len(data) for key, data in flows.items() if v.ip in key) > 8 << 20

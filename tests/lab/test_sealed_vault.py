@@ -1,7 +1,9 @@
 """A vault in a sealed group, by real agents: it keeps what it cannot read, and members meet through it."""
+import hashlib
 import json
 import os
 import shutil
+import sqlite3
 
 import pytest
 
@@ -388,3 +390,65 @@ def test_one_flipped_bit_is_found_and_mended_by_a_member(lab):
     a.daemon.start()
     until(lambda: "the object is mended", lambda: rotten(v) == 0, 60)
     handed_over(a, b, v)
+
+
+def with_its_digest(db, path, sealed):
+    """Puts other bytes in the place of an object so that the vault itself cannot tell: behind them and in its index is their digest."""
+    name, generation, kind = os.path.basename(path).split(".")
+    digest = hashlib.sha256(sealed).digest()
+    with open(path, "wb") as f:
+        f.write(sealed + digest)
+    got = db.execute("UPDATE vault_objects SET size = ?, sum = ? WHERE name = ?",
+                     (len(sealed), digest, bytes([int(kind)]) + bytes.fromhex(generation + name)))
+    assert got.rowcount == 1
+
+
+def harm(v, how):
+    """Alters each block that the vault has."""
+    paths = [path for path in objects(v) if path.endswith(".1")]
+    sealed = []
+    for path in paths:
+        with open(path, "rb") as f:
+            sealed.append(f.read()[:-32])
+    if how == "one bit":
+        sealed = [text[:100] + bytes([text[100] ^ 1]) + text[101:] for text in sealed]
+    elif how == "swapped":
+        sealed = sealed[1:] + sealed[:1]
+    elif how == "under another's head":
+        sealed = [text[:46] + other[46:] for text, other in zip(sealed, sealed[1:] + sealed[:1])]
+    elif how == "cut":
+        sealed = [text[:-64] for text in sealed]
+    with sqlite3.connect(group_file(v, "index.db")) as db:
+        for path, text in zip(paths, sealed):
+            with_its_digest(db, path, text)
+    db.close()
+
+
+@pytest.mark.parametrize("how", ["one bit", "swapped", "under another's head", "cut"])
+def test_members_notice_what_a_vault_itself_cannot_and_lose_nothing(lab, how):
+    a, b, v = three(lab)
+    before = {"early": b"before"}
+    trees.write(a.share, before)
+    b.wait_sync(60, peers=2)
+    until("b has it", lambda: os.path.exists(b.file("early")), 20)
+    b.daemon.stop()
+    files = {"early": b"after", "small": b"s" * 100, "large": noise(300000), "larger": noise(2 << 20)}
+    trees.write(a.share, files)
+    a.wait_sync(60, peers=1)
+    v.wait_sync(60)
+    a.daemon.stop()
+    v.daemon.stop()
+    harm(v, how)
+    v.daemon.start()
+    assert rotten(v) == 0
+    b.daemon.start()
+    until(lambda: "b notices: %s" % b.status()["vaults"], lambda: [s for s in b.status()["vaults"] if s["altered"]], 30)
+    said, = b.status()["vaults"]
+    assert said["agent"] == v.id and not b.status()["in_sync"]
+    text = b.lanyard("status").out.decode()
+    assert "vault v gave %d block" % said["altered"] in text and "that an honest vault does not give" in text, text
+    assert b.read("early") == b"before" and not any(os.path.exists(b.file(name)) for name in ("small", "large", "larger"))
+    # Members give each other what the vault cannot, and nothing that it gave is anywhere.
+    a.daemon.start()
+    netlab.settle([a, b], peers=[2, 2], timeout=60)
+    assert all(b.read(name) == a.read(name) == content for name, content in files.items())
