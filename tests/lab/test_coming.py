@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -45,6 +46,11 @@ class Writer:
 
     def rewrite(self, offset, size):
         os.pwrite(self.f.fileno(), self.random.read(size), offset)
+
+    def shorten(self, size):
+        self.f.truncate(size)
+        self.f.seek(size)
+        self.size = size
 
     def close(self):
         self.f.close()
@@ -232,6 +238,41 @@ def test_a_file_that_is_sparse_waits_for_its_record(lab):
             assert received(b) == 0
     alike(a, b)
     assert received(b) <= 40 * MIB
+
+
+@pytest.mark.parametrize("way", ["its space is there", "each second piece first"])
+def test_a_file_whose_writer_jumps_about_waits_for_its_record(lab, way):
+    """As a download of another program: it hardly has holes, and what is read of it may be written later."""
+    size, piece = 128 * MIB, MIB // 2
+    a, b = pair(lab)
+    with open(a.file("big"), "w+b", buffering=0) as f, open("/dev/urandom", "rb") as r:
+        places = [i ^ 1 for i in range(size // piece)]
+        if way == "its space is there":
+            os.posix_fallocate(f.fileno(), 0, size)
+            places = [i * 37 % len(places) for i in range(len(places))]
+        for i in places:
+            os.pwrite(f.fileno(), r.read(piece), i * piece)
+            time.sleep(0.01)
+        early = received(b)
+    alike(a, b)
+    print("%d MiB before its close, %d in all" % (early // MIB, received(b) // MIB))
+    assert early <= 64 * MIB
+    assert received(b) <= size + 66 * MIB
+
+
+def test_a_file_that_becomes_shorter_waits_for_its_record(lab):
+    a, b = pair(lab)
+    w = Writer(a.file("big"))
+    w.write_until(lambda: received(b) >= 48 * MIB)
+    w.shorten(8 * MIB)
+    netlab.until("no more is told of it", lambda: numbers(a, "comings")["active"] == 0, 20)
+    before = received(b)
+    w.write(48 * MIB)
+    time.sleep(0.5)
+    early = received(b) - before
+    w.close()
+    alike(a, b)
+    assert early <= MIB, "%d MiB came of a file that had become shorter" % (early // MIB)
 
 
 def test_three_receivers_share_what_is_being_written(lab):
