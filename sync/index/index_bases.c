@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "sync/index/index_internal.h"
 
-enum { FORGET = 64 }; /* blocks that one statement forgets */
+enum { SLICE = 8 }; /* blocks that are forgotten at a time, or follow their file */
 
 static sqlite3_stmt *base_of(struct index *index, enum index_stmt id, const char *path, uint64_t peer)
 {
@@ -127,7 +127,49 @@ static int bases_next(struct index *index, struct index_bases_at *at)
 	return rc;
 }
 
-/* How many of its blocks it has forgotten, at most FORGET; -1. */
+/* The first of its blocks, at most SLICE. */
+static int bases_first(struct index *index, const struct index_bases_at *at, struct index_base bases[SLICE])
+{
+	sqlite3_stmt *s = base_of(index, STMT_BASES_FIRST, at->path, at->peer);
+	int n = 0;
+
+	if (s == NULL)
+		return 0;
+	sqlite3_bind_int(s, 3, SLICE);
+	while (n < SLICE && sqlite3_step(s) == SQLITE_ROW && base_read(index, s, &bases[n]) == 0)
+		n++;
+	index_stmt_give(index, STMT_BASES_FIRST, s);
+	return n;
+}
+
+/* Notes the block at the path where a file has it at the same place, if there is one. */
+static int base_follow(struct index *index, const struct index_bases_at *at, const struct index_base *base)
+{
+	struct record r = { 0 };
+	int64_t offset;
+	int rc = index_find_block(index, base->sha, base->len, &r, &offset);
+
+	if (rc > 0 && offset == base->offset && r.content.nblocks > 1)
+		rc = index_base_put(index, r.path, at->peer, base);
+	record_clear(&r);
+	return rc < 0 ? -1 : 0;
+}
+
+/* Those that cannot be read are only forgotten. */
+static int bases_follow(struct index *index, const struct index_bases_at *at)
+{
+	struct index_base bases[SLICE] = { 0 };
+	int n = bases_first(index, at, bases), rc = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (rc == 0)
+			rc = base_follow(index, at, &bases[i]);
+		free(bases[i].leaves);
+	}
+	return rc;
+}
+
+/* How many of its blocks have gone from the path, at most SLICE; -1. */
 static int bases_judge(struct index *index, const struct index_bases_at *at, bool known)
 {
 	struct record r = { 0 };
@@ -139,12 +181,12 @@ static int bases_judge(struct index *index, const struct index_bases_at *at, boo
 		record_clear(&r);
 	if (rc < 0 || stays)
 		return rc < 0 ? -1 : 0;
-	if (index_txn_write(index) < 0)
+	if (index_txn_write(index) < 0 || (known && bases_follow(index, at) < 0))
 		return -1;
 	s = base_of(index, STMT_BASE_FORGET, at->path, at->peer);
 	if (s == NULL)
 		return -1;
-	sqlite3_bind_int(s, 3, FORGET);
+	sqlite3_bind_int(s, 3, SLICE);
 	return index_stmt_run(index, STMT_BASE_FORGET, s) < 0
 	               ? index_write_failed(index, "forget what a vault was given")
 	               : sqlite3_changes(index->db);
@@ -155,16 +197,18 @@ int index_bases_sweep(struct index *index, struct index_bases_at *at, int max,
 {
 	int n = 0, rc = 1;
 
-	while (n < max && (rc = bases_next(index, at)) > 0) {
+	while (n < max && (at->again || (rc = bases_next(index, at)) > 0)) {
 		int forgotten;
 
 		/* A huge file is forgotten in parts, each of them a whole slice. */
+		at->again = false;
 		do {
 			forgotten = bases_judge(index, at, is_vault(arg, at->peer));
-		} while (forgotten == FORGET && ++n < max);
+		} while (forgotten == SLICE && ++n < max);
 		if (forgotten < 0)
 			return -1;
-		if (forgotten == FORGET)
+		at->again = forgotten == SLICE;
+		if (at->again)
 			return n;
 		n++;
 	}

@@ -28,9 +28,11 @@ int index_bases_get(struct index *index, const char *path, uint64_t peer, int64_
 struct index_bases_at {
 	char *path; /* owned; NULL: before the first */
 	uint64_t peer;
+	bool again; /* there may be more to forget of this file */
 };
 /* Looks at no more than max files of peers, from behind `at` on, which it moves, and forgets those of paths where no
- * file of several blocks is, and of whom `is_vault` does not know. How many it has looked at, or -1. */
+ * file of several blocks is, and of whom `is_vault` does not know. Blocks that a file has at the same place, since it
+ * was moved or had another name while it was written, are noted at that one's path. How many it has looked at; -1. */
 int index_bases_sweep(struct index *index, struct index_bases_at *at, int max,
                       bool (*is_vault)(void *arg, uint64_t peer), void *arg);
 

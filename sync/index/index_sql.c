@@ -218,7 +218,9 @@ const char *const index_sql[STMT_COUNT] = {
 			  " VALUES(?, ?, ?, ?, ?, ?, ?)",
 	[STMT_BASE_NEXT] = "SELECT path, peer FROM bases WHERE (path, peer) > (?, ?) ORDER BY path, peer LIMIT 1",
 	[STMT_BASE_FORGET] = "DELETE FROM bases WHERE id IN"
-			     " (SELECT id FROM bases WHERE path = ? AND peer = ? LIMIT ?)",
+			     " (SELECT id FROM bases WHERE path = ? AND peer = ? ORDER BY offset LIMIT ?)",
+	[STMT_BASES_FIRST] = "SELECT offset, len, generation, sha, leaves FROM bases WHERE path = ? AND peer = ?"
+			     " ORDER BY offset LIMIT ?",
 	[STMT_CORE_INSERT] = "INSERT INTO vault_cores(seq, path, name, deleted, generation, endorser, superseded,"
 			     " bytes, core, endorsement, at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STMT_CORE_BEAT] = "UPDATE vault_cores SET superseded = ? WHERE seq = ? AND superseded IS NULL",

@@ -1,7 +1,10 @@
 """A large file that is changed in place moves little, also where two members meet only through a vault."""
+import os
 import random
+import sqlite3
 
-from netlab import trees
+from netlab import trees, until
+from sealed import group_file
 from test_sealed_vault import third, three
 from trees import noise
 
@@ -105,3 +108,18 @@ def test_who_has_patches_from_a_vault_changes_their_blocks_for_little(lab):
     c.daemon.start()
     c.wait_sync(90, peers=1)
     changes_it_for_little(c, v, 2)
+
+
+def test_what_is_noted_of_a_file_follows_it(lab):
+    a, b, v = three(lab)
+    trees.write(a.share, {"before": noise(SIZE, 3)})
+    agree_all(a, b, v)
+    a.daemon.stop()
+    os.rename(b.file("before"), b.file("disk"))
+    b.wait_sync(90, peers=1)
+    v.wait_sync(90)
+    index = sqlite3.connect("file:%s?mode=ro" % group_file(b, "index.db"), uri=True)
+    count = "SELECT count(*) FROM bases WHERE path = ?"
+    until("the notes follow", lambda: index.execute(count, (b"before",)).fetchone() == (0,), 20)
+    index.close()
+    changes_it_for_little(b, v, 2)

@@ -164,6 +164,56 @@ static void test_the_sweep_keeps_what_is_of_use(void **state)
 	assert_int_equal(noted("small", VAULT, 0) + noted("deleted", VAULT, 0) + noted("unknown", VAULT, 0), 0);
 }
 
+/* What was noted of block `of` of a file of put_large(). */
+static void given_block(const char *path, int64_t offset, uint8_t of)
+{
+	struct index_base b = base_at(offset, SIZE, of);
+
+	memset(b.sha, 0, sizeof(b.sha));
+	b.sha[0] = of;
+	assert_int_equal(index_base_put(ix, path, VAULT, &b), 0);
+}
+
+static void test_what_was_noted_of_a_file_follows_it(void **state)
+{
+	(void)state;
+	put_large("here");
+	given("here", VAULT, SIZE, SIZE, 9);
+	given_block("before", 0, 1);
+	given_block("before", SIZE, 2);
+	given("before", VAULT, 2 * SIZE, SIZE, 3);
+	/* At another place, it is of no use. */
+	given_block("elsewhere", 3 * SIZE, 1);
+	(void)sweep(100);
+	assert_int_equal(noted("here", VAULT, 0), 1);
+	assert_int_equal(noted("here", VAULT, SIZE), 2);
+	assert_int_equal(noted("here", VAULT, 2 * SIZE) + noted("here", VAULT, 3 * SIZE), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(noted("before", VAULT, i * SIZE) + noted("elsewhere", VAULT, i * SIZE), 0);
+}
+
+/* Nor more than a few of it in one step, however many steps are allowed. */
+static void test_a_long_file_is_followed_whole(void **state)
+{
+	struct block blocks[100];
+	struct blocklist list = { .n = 100, .b = blocks };
+	struct record r = file("here", 1);
+
+	(void)state;
+	for (uint8_t i = 0; i < 100; i++)
+		blocks[i] = (struct block){ .len = SIZE, .hash = { i + 1 } };
+	r.content = blocklist_content(&list);
+	assert_int_equal(index_put(ix, &r, &list), 0);
+	record_clear(&r);
+	for (uint8_t i = 0; i < 100; i++)
+		given_block("before", (int64_t)i * SIZE, i + 1);
+	(void)sweep(3);
+	for (uint8_t i = 0; i < 100; i++) {
+		assert_int_equal(noted("here", VAULT, (int64_t)i * SIZE), i + 1);
+		assert_int_equal(noted("before", VAULT, (int64_t)i * SIZE), 0);
+	}
+}
+
 /* What was given of one huge file goes in parts: a terabyte has a million notes, and the loop waits meanwhile. */
 static void test_a_huge_file_is_forgotten_in_parts(void **state)
 {
@@ -187,6 +237,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_what_overlaps_is_replaced, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_that_a_block_touches_are_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_sweep_keeps_what_is_of_use, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_was_noted_of_a_file_follows_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_long_file_is_followed_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_huge_file_is_forgotten_in_parts, setup, teardown),
 	};
 
