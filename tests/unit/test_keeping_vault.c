@@ -108,7 +108,8 @@ static void test_a_break_in_the_middle_costs_nothing(void **state)
 	for (int round = 0; round < 5; round++) {
 		given = t->given;
 		table_up(t, ANNA);
-		while (t->given < given + 50)
+		/* On a slow machine the rounds before may have brought all 400. */
+		while (t->given < given + 50 && t->given < 400)
 			table_turn(t);
 		table_down(t, ANNA);
 		table_calm(t);
