@@ -1,4 +1,4 @@
-"""The swarm's messages: maps of what nobody has, claims without end, requests of any block, and a giver that gives nothing."""
+"""The swarm's messages: maps of what nobody has, claims without end, requests of any block, and givers that give nothing, or noise."""
 import contextlib
 import os
 
@@ -151,18 +151,34 @@ def test_a_named_block_does_not_wait_behind_any(scene):
     assert numbers.index(7) < 30
 
 
-def test_a_giver_that_gives_nothing(scene):
-    """It says that it has all of every file, and answers no request: what the honest member drops arrives all the same."""
-    foe = scene.member()
+@pytest.mark.parametrize("gives", ["nothing", "noise"])
+def test_a_giver_that_lies(scene, gives):
+    """It says that it has all of what the honest member drops, and answers no request, or each with noise. It is asked for
+    few blocks then, and the file arrives as it is."""
+    papers, asked = scene.papers(), []
+    foe, told = scene.member(papers), scene.keep(papers.connect(victim=scene.honest))
     staged = scene.honest.path("staged")
     with open(staged, "wb") as f:
         f.write(os.urandom(16 << 20))
-    with scene.attacked("a giver that gives nothing", memory=100, processor=20) as m:
+    scene.honest.limit("30mbit")
+    with scene.attacked("a giver of " + gives, memory=100, processor=20) as m:
         os.rename(staged, scene.honest.file("big"))
-        content = content_of(foe, b"big")
+        content = content_of(told, b"big")  # the victim says it of itself once it has it
+        assert not os.path.exists(scene.victim.file("big"))
         foe.say(wire.blocks_map(foe.channel, 1, content, all=True, tell=False))
+
+        def arrived():
+            with contextlib.suppress(Gone):
+                one = foe.listen(0.05)
+                said = wire.fields(one[1]) if one is not None and one[0] == wire.GET else None
+                for want in map(wire.fields, said[5] if said and bytes(said[4][0]) == content[2] else ()):
+                    asked.append(want[1][0])
+                    if gives == "noise":
+                        foe.say(wire.block(want[1][0], os.urandom(want[3][0])))
+            return os.path.exists(scene.victim.file("big"))
         # Not settle(): the meter drops files meanwhile, so at no moment need the two be equal.
-        netlab.until("it arrives", lambda: os.path.exists(scene.victim.file("big")), 90)
+        netlab.until("it arrives", arrived, 90)
         m.drop()
+    assert 0 < len(asked) < content[1] / 2, "%d of %d blocks were asked of it" % (len(asked), content[1])
     with open(scene.honest.file("big"), "rb") as a, open(scene.victim.file("big"), "rb") as b:
         assert a.read() == b.read()
