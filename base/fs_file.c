@@ -63,7 +63,7 @@ int fs_pwrite_all(int fd, const void *buf, size_t n, int64_t offset)
 static char *read_bounded(int fd, int64_t size, size_t max, size_t *len)
 {
 	size_t cap = size >= 0 && (uint64_t)size < max ? (size_t)size : max;
-	char *text = mem_calloc(cap + 2, 1);
+	char *text = mem_realloc(NULL, cap + 2, 1);
 	size_t used = 0;
 
 	for (;;) {

@@ -20,6 +20,8 @@ static void on_watch_hint(void *arg, const char *path, enum debounce_event event
 	struct local *l = arg;
 
 	local_event(l, path, event);
+	if (path_is_like_ours(path))
+		return; /* nothing of it is told */
 	if (event == DEBOUNCE_MODIFIED)
 		growing_written(l, path);
 	else if (event == DEBOUNCE_CLOSED)
@@ -55,8 +57,10 @@ static void on_watch_folder(void *arg, const char *path)
 static void on_watch_moved(void *arg, const char *from, const char *to, bool is_dir)
 {
 	struct local *l = arg;
-	bool from_ignored = local_is_left_out(l, from, is_dir);
-	bool to_ignored = local_is_left_out(l, to, is_dir);
+	/* What has a name of lanyard's own is nothing that was moved. */
+	bool from_ours = path_is_like_ours(from), to_ours = path_is_like_ours(to);
+	bool from_ignored = from_ours || local_is_left_out(l, from, is_dir);
+	bool to_ignored = to_ours || local_is_left_out(l, to, is_dir);
 
 	if (!is_dir)
 		growing_moved(l, from, to);
@@ -69,6 +73,10 @@ static void on_watch_moved(void *arg, const char *from, const char *to, bool is_
 		local_event(l, to, DEBOUNCE_NOW);
 	else if (!from_ignored)
 		local_event(l, from, DEBOUNCE_NOW);
+	if (from_ours)
+		local_event(l, from, DEBOUNCE_NOW);
+	if (to_ours)
+		local_event(l, to, DEBOUNCE_NOW);
 }
 
 static void on_watch_lost(void *arg)

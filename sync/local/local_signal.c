@@ -47,15 +47,15 @@ void local_unwritten(struct local *l)
 	local_fail(l, mem_printf("%s: the index cannot be read or written", share_path(l->c.share)));
 }
 
-/* The rules' own file is checked even if the rules leave it out. lanyard's own files appear in full scans only, as
- * problems if they are another share's. */
+/* The rules' own file is checked even if the rules leave it out. Another share's own folder is listed as a problem. */
 bool local_is_left_out(const struct local *l, const char *path, bool is_dir)
 {
 	enum path_verdict verdict = path_check(path, strlen(path));
 
 	if (strcmp(path, SHARE_IGNORE_FILE) == 0)
 		return false;
-	return verdict == PATH_OURS || verdict == PATH_RULES || ignore_match(share_ignore(l->c.share), path, is_dir);
+	return ((verdict == PATH_OURS || verdict == PATH_RULES) && !path_is_like_ours(path)) ||
+	       ignore_match(share_ignore(l->c.share), path, is_dir);
 }
 
 void local_event(struct local *l, const char *path, enum debounce_event event)

@@ -185,7 +185,8 @@ void walk_check(const struct share_handle *g, const struct ignore *ig, const str
 			l->error = open_error;
 		if (paths[i].from != NULL)
 			check_before(g, paths[i].from, l);
-		l->ignored = ignore_match(ig, path, l->st.kind == S_IFDIR) || is_kept_here(path);
+		l->ours = path_is_like_ours(path);
+		l->ignored = ignore_match(ig, path, l->st.kind == S_IFDIR) || (is_kept_here(path) && !l->ours);
 	}
 	if (dirfd >= 0)
 		close(dirfd);
@@ -401,11 +402,12 @@ static void walk_start(struct walk *w, struct walk_batch *b)
 	l->path = walk_batch_text(b, w->path, strlen(w->path));
 	check_entry(w->handle, dirfd, name, b, l);
 	check_where_it_was(w, l);
+	l->ours = is_kept_here(w->path);
 	if (l->error != 0 && l->st.kind == 0)
 		b->error = l->error;
 	if (l->st.kind == 0 || ignore_match(w->ignore, w->path, l->st.kind == S_IFDIR))
 		b->n--;
-	else if (l->st.kind == S_IFDIR && l->error == 0)
+	else if (l->st.kind == S_IFDIR && l->error == 0 && !l->ours)
 		enter(w, dirfd, name, l);
 	close(dirfd);
 }

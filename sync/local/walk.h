@@ -23,7 +23,7 @@ struct check {
 	int before;   /* 0: nothing; -1: something; or an errno */
 	int tag;      /* of walk_check(): the caller's */
 	bool ignored; /* of walk_check(): by the rules, or since it is lanyard's own */
-	bool ours;    /* of a walk: lanyard's own folder, of another share: never entered */
+	bool ours;    /* lanyard's own folder, of another share: never entered */
 };
 
 struct walk_text;

@@ -95,6 +95,17 @@ enum path_verdict path_check(const char *path, size_t n)
 	}
 }
 
+bool path_is_like_ours(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	enum path_verdict verdict = path_check(path, strlen(path));
+
+	if (verdict != PATH_OURS && verdict != PATH_RULES)
+		return false;
+	return slash != NULL ? path_check(path, (size_t)(slash - path)) == PATH_OK
+	                     : strcmp(path, ours) != 0 && strcmp(path, rules) != 0;
+}
+
 const char *path_verdict_text(enum path_verdict v)
 {
 	switch (v) {

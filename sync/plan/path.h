@@ -19,6 +19,9 @@ enum path_verdict {
  * its end, with code points that do not show, or in 8.3 form (vfat). Such a folder is never announced or accepted,
  * wherever it is: it holds versions of deleted files, and parts of files that not everybody may read. */
 bool path_is_ours(const char *name, size_t n);
+/* Whether a path is refused for its last component alone, and is not what this share keeps there itself: `.lanyard` of
+ * another share, or a name that means it or the rules. */
+bool path_is_like_ours(const char *path);
 /* Checks n bytes. */
 enum path_verdict path_check(const char *path, size_t n);
 const char *path_verdict_text(enum path_verdict v);

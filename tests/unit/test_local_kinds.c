@@ -40,6 +40,54 @@ static void test_the_folder_of_another_share_is_listed_and_never_told(void **sta
 	assert_row("out/.lanyard/versions/secret", "");
 }
 
+/* As soon as it is there, and until it is gone: by events, as a walk that was there before cannot have seen it. */
+static void test_such_a_name_is_listed_as_it_comes_and_goes(void **state)
+{
+	static const char *const names[] = { "in/.lanyard", "in/.LANYARD", ".Lanyard" };
+
+	(void)state;
+	make_dir("in");
+	put("in/file", "x");
+	start_local();
+	until_idle();
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		put(names[i], "x");
+		until_idle();
+		assert_true(has_problem(names[i]));
+		/* It stays listed while it is written to. */
+		put(names[i], "xy");
+		until_idle();
+		assert_true(has_problem(names[i]));
+		assert_int_equal(unlinkat(root, names[i], 0), 0);
+		until_idle();
+		assert_false(has_problem(names[i]));
+		make_dir(names[i]);
+		until_idle();
+		assert_true(has_problem(names[i]));
+		move(names[i], "named");
+		until_idle();
+		assert_false(has_problem(names[i]));
+		assert_row("named", "dir");
+		move("named", names[i]);
+		until_idle();
+		assert_true(has_problem(names[i]));
+		assert_row("named", "gone");
+		assert_row(names[i], "");
+		assert_int_equal(unlinkat(root, names[i], AT_REMOVEDIR), 0);
+		until_idle();
+		assert_false(has_problem(names[i]));
+	}
+	move("in/file", "in/.lanyard");
+	until_idle();
+	assert_true(has_problem("in/.lanyard"));
+	assert_row("in/file", "gone");
+	move("in/.lanyard", "in/file");
+	until_idle();
+	assert_false(has_problem("in/.lanyard"));
+	assert_row("in/file", "file");
+	assert_int_equal(local_failing(local), 0);
+}
+
 /* They are this machine's own. */
 static void test_setuid_setgid_and_sticky_are_not_told(void **state)
 {
@@ -69,6 +117,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(test_the_folder_of_another_share_is_listed_and_never_told),
+		T(test_such_a_name_is_listed_as_it_comes_and_goes),
 		T(test_setuid_setgid_and_sticky_are_not_told),
 	};
 

@@ -66,6 +66,16 @@ static void test_refuses_tricks(void **state)
 	assert_int_equal(check(".lanyard/parts/x"), PATH_OURS);
 	/* At any depth, and by every name that some file system takes for the same. */
 	assert_int_equal(check("a/.lanyard"), PATH_OURS);
+	assert_false(path_is_like_ours(".lanyard"));
+	assert_false(path_is_like_ours(".lanyardignore"));
+	assert_false(path_is_like_ours(".lanyard/parts"));
+	assert_false(path_is_like_ours("a/.lanyard/x"));
+	assert_false(path_is_like_ours("a/.lanyard/.lanyard"));
+	assert_false(path_is_like_ours("a/b"));
+	assert_false(path_is_like_ours(""));
+	assert_true(path_is_like_ours("a/.lanyard"));
+	assert_true(path_is_like_ours(".LANYARD"));
+	assert_true(path_is_like_ours(".LanyardIgnore"));
 	assert_int_equal(check("a/b/.lanyard/versions/x"), PATH_OURS);
 	assert_int_equal(check(".Lanyard"), PATH_OURS);
 	assert_int_equal(check("a/.LANYARD/share"), PATH_OURS);
