@@ -15,6 +15,8 @@
 #include "agent/key_file.h"
 #include "base/mem.h"
 
+enum { WHOLE_ID = 52 /* digits, without dashes */ };
+
 /* A group as the status has it, and what is to be said of it. */
 struct consequences {
 	json_t *status;      /* owned; NULL: no agent has answered */
@@ -177,6 +179,13 @@ static char *agent_meant(struct cli *cli, const char *group, const char *list, c
 	return who;
 }
 
+/* Whether an agent that is not found in the list of members may be one all the same, whose name the agent hears next:
+ * by other than its whole ID nobody is called who is no member. */
+static bool may_be_member(const char *word)
+{
+	return strlen(word) < WHOLE_ID;
+}
+
 static const char of_an_owner[] = "An owner decides who belongs, and can remove every other member, this agent too.";
 
 bool confirm_role(struct cli *cli, const char *group, const char *agent, const char *role, bool yes)
@@ -198,7 +207,8 @@ bool confirm_role(struct cli *cli, const char *group, const char *agent, const c
 		                               who));
 	else if (strcmp(role, "owner") == 0)
 		lines_add(&c.lines, mem_printf("%s becomes an owner. %s", who, of_an_owner));
-	else if (strcmp(role, "vault") == 0 && had != NULL && document_flag(c.group, "sealed"))
+	else if (strcmp(role, "vault") == 0 && (had != NULL || may_be_member(agent)) &&
+	         document_flag(c.group, "sealed"))
 		lines_add(&c.lines, mem_printf("%s loses the group's keys, and stores what it cannot read: a new key "
 		                               "starts for everything that changes. What it has now stays on its disk, "
 		                               "readable. It becomes a member again only by leaving and joining.",

@@ -454,6 +454,7 @@ def test_roles_rejections_drops_and_imports_say_first_what_they_lead_to(lab):
     trees.write(a.share, {"x": b"x"})
     a.wait_sync()
     roles = lambda: {m["name"]: m["role"] for m in a.cli("members", "pics")["members"]}  # noqa: E731
+    netlab.until("a knows the name of b", lambda: "b" in roles())
     said = read_terminal(a, "role", "pics", "b", "owner", answers=(b"\n",))
     assert b"b (%s) becomes an owner. An owner decides who belongs" % b.agent_id()[:7].encode() in said and b"nothing was done" in said
     assert roles() == {"a": "owner", "b": "member"}
@@ -501,8 +502,10 @@ def test_roles_rejections_drops_and_imports_say_first_what_they_lead_to(lab):
 def test_what_it_leads_to_to_be_made_a_vault_is_said_first(lab):
     a, b = lab.host("a"), lab.host("b")
     netlab.form([a, b], options=("--sealed",))
+    # Also before its name is known here.
     said = read_terminal(a, "role", "pics", "b", "vault", answers=(b"\n",))
     assert b"loses the group's keys" in said and b"a new key starts" in said and b"nothing was done" in said
+    netlab.until("its name is known", lambda: "b" in [m["name"] for m in a.cli("members", "pics")["members"]])
     said = read_terminal(a, "role", "pics", "b", "vault", answers=(b"y\n",))
     assert re.search(rb"b \(.*\) is vault now", said)
     assert b"is a vault, and stops" in read_terminal(a, "role", "pics", "b", "member", answers=(b"\n",))
