@@ -180,7 +180,7 @@ static char *agent_meant(struct cli *cli, const char *group, const char *list, c
 }
 
 /* Whether an agent that is not found in the list of members may be one all the same, whose name the agent hears next:
- * by other than its whole ID nobody is called who is no member. */
+ * one that is not a member is called by its whole ID only. */
 static bool may_be_member(const char *word)
 {
 	return strlen(word) < WHOLE_ID;
