@@ -127,6 +127,7 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/tests/unit/libhelp.a $(B)/liblanyard.a
 
 # The command is not in the library: what a test needs of it is named.
 $(B)/tests/unit/test_names: $(B)/agent/cli/names.o
+$(B)/tests/unit/test_meant: $(B)/agent/cli/meant.o
 
 # The simulator's own loop, workers, clock, hashing speed, wire and watch replace the library's: the linker takes from an archive only
 # what is still missing.

@@ -12,6 +12,7 @@
 
 #include "agent/format.h"
 #include "agent/cli/http.h"
+#include "agent/cli/meant.h"
 #include "agent/cli/share_copy.h"
 #include "agent/escape.h"
 #include "base/fs.h"
@@ -31,30 +32,20 @@ struct sharing {
 /* The group's folder, and what is not shared of it. */
 static int find_share(struct sharing *s)
 {
-	json_t *document = NULL, *groups, *g;
+	json_t *document = NULL;
 	int rc = http_group_get(s->cli, s->group, "/choices", &document);
-	size_t i;
+	const char *text;
+	char *share;
 
 	if (rc != CLI_DONE)
 		return rc;
 	s->unshared = json_incref(json_object_get(document, "unshared"));
 	json_decref(document);
 	rc = http_get(s->cli, "/groups", &document);
-	groups = json_object_get(document, "groups");
-	json_array_foreach(groups, i, g) {
-		const char *name = json_string_value(json_object_get(g, "group"));
-		const char *id = json_string_value(json_object_get(g, "id"));
-		char *plain = name != NULL ? escape_decode(name) : NULL, *share;
-
-		if (plain != NULL &&
-		    (strcmp(plain, s->group) == 0 || (id != NULL && strncmp(id, s->group, strlen(s->group)) == 0)) &&
-		    s->share == NULL) {
-			share = escape_decode(json_string_value(json_object_get(g, "share")));
-			s->share = share != NULL ? realpath(share, NULL) : NULL;
-			free(share);
-		}
-		free(plain);
-	}
+	text = json_string_value(json_object_get(meant_group(json_object_get(document, "groups"), s->group), "share"));
+	share = text != NULL ? escape_decode(text) : NULL;
+	s->share = share != NULL ? realpath(share, NULL) : NULL;
+	free(share);
 	json_decref(document);
 	if (rc == CLI_DONE && s->share == NULL) {
 		cli_error("the group's folder cannot be found from here");

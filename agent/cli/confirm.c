@@ -9,13 +9,12 @@
 
 #include "agent/cli/http.h"
 #include "agent/cli/lines.h"
+#include "agent/cli/meant.h"
 #include "agent/cli/names.h"
 #include "agent/cli/status_problems.h"
 #include "agent/escape.h"
 #include "agent/key_file.h"
 #include "base/mem.h"
-
-enum { WHOLE_ID = 52 /* digits, without dashes */ };
 
 /* A group as the status has it, and what is to be said of it. */
 struct consequences {
@@ -30,34 +29,13 @@ static bool is_person(const struct cli *cli, bool yes)
 	return !yes && !cli->json && isatty(STDIN_FILENO) != 0 && isatty(STDERR_FILENO) != 0;
 }
 
-/* By its name, NAME#ID, or the beginning of its ID. */
-static bool is_called(const json_t *g, const char *called)
-{
-	const char *name = json_string_value(json_object_get(g, "group"));
-	const char *id = json_string_value(json_object_get(g, "id"));
-	const char *public_id = json_string_value(json_object_get(g, "public_id"));
-	size_t n = name != NULL ? strlen(name) : 0;
-
-	if (n > 0 && strncmp(called, name, n) == 0 &&
-	    (called[n] == '\0' || (called[n] == '#' && public_id != NULL &&
-	                           strncmp(public_id, called + n + 1, strlen(called + n + 1)) == 0)))
-		return true;
-	return id != NULL && called[0] != '\0' && strncmp(id, called, strlen(called)) == 0;
-}
-
 static void consequences_begin(struct cli *cli, struct consequences *c, const char *called)
 {
-	const json_t *g;
-	size_t i;
-
 	memset(c, 0, sizeof(*c));
 	(void)http_probe(cli, "/status", &c->status);
 	if (http_is_systems(cli))
 		return; /* it refuses all acts */
-	json_array_foreach(json_object_get(c->status, "groups"), i, g) {
-		if (c->group == NULL && is_called(g, called))
-			c->group = g;
-	}
+	c->group = meant_group(json_object_get(c->status, "groups"), called);
 }
 
 /* Asks if there is something to be said. Frees it. */
@@ -142,48 +120,22 @@ static bool owns_group(const struct consequences *c)
 	return role != NULL && strcmp(role, "owner") == 0;
 }
 
-/* Whether a document is about the agent that a word means: by its name, its code, or the start of its ID. */
-static bool is_meant(const json_t *document, const char *word)
-{
-	const char *name = json_string_value(json_object_get(document, "name"));
-	const char *code = json_string_value(json_object_get(document, "code"));
-	const char *id = json_string_value(json_object_get(document, "agent"));
-
-	return word[0] != '\0' &&
-	       ((name != NULL && strcmp(name, word) == 0) || (code != NULL && strcmp(code, word) == 0) ||
-	        (id != NULL && strncmp(id, word, strlen(word)) == 0));
-}
-
 /* "name (ID)" of the agent that a word means, and *role, its own or NULL; the word as it is if it is not in the list
  * of that name under `rest` of the group, or is there twice. Fresh. */
 static char *agent_meant(struct cli *cli, const char *group, const char *list, const char *word, char **role)
 {
-	char *rest = mem_printf("/%s", list), *path = http_group_path(group, rest), *escaped = escape_name(word), *who;
-	const json_t *one, *found = NULL;
+	char *rest = mem_printf("/%s", list), *path = http_group_path(group, rest), *who;
+	const json_t *found;
 	json_t *document;
-	size_t n = 0, i;
 
 	(void)http_probe(cli, path, &document);
-	json_array_foreach(json_object_get(document, list), i, one) {
-		if (is_meant(one, escaped)) {
-			found = one;
-			n++;
-		}
-	}
-	*role = n == 1 && json_is_string(json_object_get(found, "role")) ? document_text(found, "role") : NULL;
-	who = n == 1 ? names_agent(found) : escape_terminal(word);
+	found = meant_agent(json_object_get(document, list), word);
+	*role = json_is_string(json_object_get(found, "role")) ? document_text(found, "role") : NULL;
+	who = found != NULL ? names_agent(found) : escape_terminal(word);
 	json_decref(document);
-	free(escaped);
 	free(path);
 	free(rest);
 	return who;
-}
-
-/* Whether an agent that is not found in the list of members may be one all the same, whose name the agent hears next:
- * one that is not a member is called by its whole ID only. */
-static bool may_be_member(const char *word)
-{
-	return strlen(word) < WHOLE_ID;
 }
 
 static const char of_an_owner[] = "An owner decides who belongs, and can remove every other member, this agent too.";
@@ -207,8 +159,7 @@ bool confirm_role(struct cli *cli, const char *group, const char *agent, const c
 		                               who));
 	else if (strcmp(role, "owner") == 0)
 		lines_add(&c.lines, mem_printf("%s becomes an owner. %s", who, of_an_owner));
-	else if (strcmp(role, "vault") == 0 && (had != NULL || may_be_member(agent)) &&
-	         document_flag(c.group, "sealed"))
+	else if (strcmp(role, "vault") == 0 && had != NULL && document_flag(c.group, "sealed"))
 		lines_add(&c.lines, mem_printf("%s loses the group's keys, and stores what it cannot read: a new key "
 		                               "starts for everything that changes. What it has now stays on its disk, "
 		                               "readable. It becomes a member again only by leaving and joining.",

@@ -502,10 +502,9 @@ def test_roles_rejections_drops_and_imports_say_first_what_they_lead_to(lab):
 def test_what_it_leads_to_to_be_made_a_vault_is_said_first(lab):
     a, b = lab.host("a"), lab.host("b")
     netlab.form([a, b], options=("--sealed",))
-    # Also before its name is known here.
+    netlab.until("its name is known", lambda: "b" in [m["name"] for m in a.cli("members", "pics")["members"]])
     said = read_terminal(a, "role", "pics", "b", "vault", answers=(b"\n",))
     assert b"loses the group's keys" in said and b"a new key starts" in said and b"nothing was done" in said
-    netlab.until("its name is known", lambda: "b" in [m["name"] for m in a.cli("members", "pics")["members"]])
     said = read_terminal(a, "role", "pics", "b", "vault", answers=(b"y\n",))
     assert re.search(rb"b \(.*\) is vault now", said)
     assert b"is a vault, and stops" in read_terminal(a, "role", "pics", "b", "member", answers=(b"\n",))
