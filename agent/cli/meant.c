@@ -32,16 +32,16 @@ static const json_t *only_one(const json_t *list, fits_fn *fits, const char *wor
 	return *n == 1 ? found : NULL;
 }
 
-static bool is_text(const json_t *document, const char *key, const char *text)
+static bool holds_text(const json_t *document, const char *key, const char *text)
 {
 	const char *value = json_string_value(json_object_get(document, key));
 
 	return value != NULL && strcmp(value, text) == 0;
 }
 
-static bool has_name(const json_t *group, const char *word)
+static bool group_called(const json_t *group, const char *word)
 {
-	return is_text(group, "group", word);
+	return holds_text(group, "group", word);
 }
 
 static bool has_name_and_public_id(const json_t *group, const char *word)
@@ -64,7 +64,7 @@ static bool has_id(const json_t *group, const char *word)
 
 const json_t *meant_group(const json_t *groups, const char *word)
 {
-	fits_fn *const rules[] = { has_name, has_name_and_public_id, has_id };
+	fits_fn *const rules[] = { group_called, has_name_and_public_id, has_id };
 	char *escaped = escape_name(word);
 	const json_t *found = NULL;
 	size_t n = 0;
@@ -76,7 +76,7 @@ const json_t *meant_group(const json_t *groups, const char *word)
 }
 
 /* Dashes and case do not matter in an ID. */
-static bool begins_id(const char *id, const char *word)
+static bool agent_begins(const char *id, const char *word)
 {
 	size_t n = 0;
 
@@ -96,8 +96,8 @@ static bool is_agent(const json_t *document, const char *word)
 {
 	const char *id = json_string_value(json_object_get(document, "agent"));
 
-	return is_text(document, "name", word) || is_text(document, "code", word) ||
-	       (id != NULL && begins_id(id, word));
+	return holds_text(document, "name", word) || holds_text(document, "code", word) ||
+	       (id != NULL && agent_begins(id, word));
 }
 
 const json_t *meant_agent(const json_t *list, const char *word)

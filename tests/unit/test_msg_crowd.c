@@ -62,7 +62,7 @@ static void relays_that_nobody_says(void **state)
 	struct msg_arena a = { 0 };
 	struct msg_relay m = { .channel = 4, .roots = roots, .contents = many, .n = 2 };
 	size_t n;
-	uint8_t *p;
+	uint8_t *body;
 
 	(void)state;
 	assert_int_equal(relayed(&one, 1), -1);
@@ -76,9 +76,9 @@ static void relays_that_nobody_says(void **state)
 	assert_int_equal(relayed(many, MSG_MAX_RECORDS + 1), -1);
 	assert_int_equal(relayed(many, MSG_MAX_RECORDS), 0);
 	/* Two roots and one content: the other one, a byte with its tag and length, is cut off. */
-	p = msg_relay_encode(&m, &n);
-	assert_int_equal(msg_relay_decode(&m, &a, p, n - 3), -1);
-	free(p);
+	body = msg_relay_encode(&m, &n);
+	assert_int_equal(msg_relay_decode(&m, &a, body, n - 3), -1);
+	free(body);
 	free(many);
 	msg_free(&a);
 }
