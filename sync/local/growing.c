@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "sync/hash/cutter.h"
 #include "sync/local/local_internal.h"
+#include "sync/plan/path.h"
 
 enum {
 	FILES_MAX = 16,
@@ -361,7 +362,8 @@ void growing_written(struct local *l, const char *path)
 	if (l->c.comings == NULL || index_is_reader(l->c.index))
 		return;
 	e = grown_find(l, path);
-	if (e == NULL && (!debounce_waits(l->debounce, path) || !growing_has_place(l) || own_is(l, path)))
+	if (e == NULL &&
+	    (!debounce_waits(l->debounce, path) || !growing_has_place(l) || own_is(l, path) || path_is_like_ours(path)))
 		return;
 	if (e == NULL) {
 		e = MEM_NEW(struct grown);

@@ -20,8 +20,6 @@ static void on_watch_hint(void *arg, const char *path, enum debounce_event event
 	struct local *l = arg;
 
 	local_event(l, path, event);
-	if (path_is_like_ours(path))
-		return; /* nothing of it is told */
 	if (event == DEBOUNCE_MODIFIED)
 		growing_written(l, path);
 	else if (event == DEBOUNCE_CLOSED)

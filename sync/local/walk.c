@@ -167,6 +167,7 @@ void walk_check(const struct share_handle *g, const struct ignore *ig, const str
 		const char *slash = strrchr(path, '/');
 		const char *name = slash != NULL ? slash + 1 : path;
 		struct check *l = walk_batch_add(b);
+		bool kept;
 
 		l->path = walk_batch_text(b, path, strlen(path));
 		l->tag = paths[i].tag;
@@ -185,8 +186,9 @@ void walk_check(const struct share_handle *g, const struct ignore *ig, const str
 			l->error = open_error;
 		if (paths[i].from != NULL)
 			check_before(g, paths[i].from, l);
-		l->ours = path_is_like_ours(path);
-		l->ignored = ignore_match(ig, path, l->st.kind == S_IFDIR) || (is_kept_here(path) && !l->ours);
+		kept = is_kept_here(path);
+		l->ours = kept && path_is_like_ours(path);
+		l->ignored = ignore_match(ig, path, l->st.kind == S_IFDIR) || (kept && !l->ours);
 	}
 	if (dirfd >= 0)
 		close(dirfd);
