@@ -5,10 +5,11 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "agent/id_start.h"
 #include "base/bytes.h"
 #include "base/mem.h"
 
-enum { ID_START_MIN = 4, ANNOUNCE_EVERY_MS = 60000 };
+enum { ANNOUNCE_EVERY_MS = 60000 };
 
 void agent_add_group(struct agent *a, struct engine *e)
 {
@@ -41,7 +42,7 @@ static bool id_begins(const struct engine *e, const char *text)
 	char hex[65];
 
 	hex_encode(hex, engine_group(e)->b, sizeof(engine_group(e)->b));
-	return strlen(text) >= ID_START_MIN && strncmp(hex, text, strlen(text)) == 0;
+	return strlen(text) >= ID_START_GROUP && strncmp(hex, text, strlen(text)) == 0;
 }
 
 static bool has_plain_name(const struct engine *e, const char *text)

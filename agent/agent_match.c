@@ -3,27 +3,10 @@
 
 #include <string.h>
 
+#include "agent/id_start.h"
 #include "base/mem.h"
 
 enum { ID_SHOWN = 15 }; /* two groups of digits and the dash between them */
-
-/* Whether text, without its dashes, begins the plain form of an ID. *whole: it is all of it. */
-static bool begins_id(const char *text, const char *plain, bool *whole)
-{
-	size_t n = 0;
-
-	for (; *text != '\0'; text++) {
-		char c = *text >= 'A' && *text <= 'Z' ? (char)(*text - 'A' + 'a') : *text;
-
-		if (c == '-' && n > 0)
-			continue;
-		if (plain[n] == '\0' || c != plain[n])
-			return false;
-		n++;
-	}
-	*whole = plain[n] == '\0';
-	return n >= AGENT_MATCH_ID_MIN;
-}
 
 static void take_match(struct agent_match *m, const struct agent_id *id, bool whole)
 {
@@ -51,7 +34,7 @@ void agent_match_offer(struct agent_match *m, const struct agent_id *id, const c
 	bool whole = false;
 
 	agent_id_plain(plain, id);
-	if (begins_id(m->text, plain, &whole) || (name != NULL && strcmp(name, m->text) == 0))
+	if (id_start_of_agent(m->text, plain, &whole) || (name != NULL && strcmp(name, m->text) == 0))
 		take_match(m, id, whole);
 }
 
@@ -64,7 +47,7 @@ int agent_match_end(const struct agent_match *m, const char *among, char **why)
 		return 0;
 	if (m->n == 0) {
 		*why = mem_printf("%s: no %s has that name or an ID that begins so (%d characters at least)", m->text,
-		                  among, AGENT_MATCH_ID_MIN);
+		                  among, ID_START_AGENT);
 		return -1;
 	}
 	agent_id_text(one, &m->id);

@@ -9,8 +9,6 @@
 #include "sync/group/id.h"
 #include "sync/group/roster.h"
 
-enum { AGENT_MATCH_ID_MIN = 7 }; /* characters, without dashes: the first group of an ID */
-
 /* Zeroed except for `text`; then every agent that may be meant is offered once. */
 struct agent_match {
 	const char *text; /* as the user wrote it; dashes and case do not matter in an ID */

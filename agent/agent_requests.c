@@ -4,6 +4,7 @@
 
 #include "agent/agent_internal.h"
 #include "agent/agent_match.h"
+#include "agent/id_start.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -42,7 +43,7 @@ static int find_request(struct engine *e, const char *text, struct agent_decided
 	if (match.n == 0) {
 		*why = mem_printf("%s: nobody who asks to join has that code or name, or an ID that begins so: "
 		                  "%d characters at least (lanyard requests)",
-		                  text, AGENT_MATCH_ID_MIN);
+		                  text, ID_START_AGENT);
 		return -1;
 	}
 	if (agent_match_end(&match, "agent that asks to join", why) < 0)

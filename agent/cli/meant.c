@@ -1,18 +1,13 @@
 /* See meant.h. */
 #include "agent/cli/meant.h"
 
-#include <ctype.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/escape.h"
-
-enum {
-	GROUP_START = 4, /* characters at least of a group's ID, */
-	AGENT_START = 7, /* and of an agent's, without dashes */
-};
+#include "agent/id_start.h"
 
 typedef bool fits_fn(const json_t *document, const char *word);
 
@@ -59,7 +54,7 @@ static bool has_id(const json_t *group, const char *word)
 {
 	const char *id = json_string_value(json_object_get(group, "id"));
 
-	return id != NULL && strlen(word) >= GROUP_START && strncmp(id, word, strlen(word)) == 0;
+	return id != NULL && strlen(word) >= ID_START_GROUP && strncmp(id, word, strlen(word)) == 0;
 }
 
 const json_t *meant_group(const json_t *groups, const char *word)
@@ -75,29 +70,12 @@ const json_t *meant_group(const json_t *groups, const char *word)
 	return found;
 }
 
-/* Dashes and case do not matter in an ID. */
-static bool agent_begins(const char *id, const char *word)
-{
-	size_t n = 0;
-
-	for (; *word != '\0'; word++) {
-		if (*word == '-' && n > 0)
-			continue;
-		while (*id == '-')
-			id++;
-		if (*id == '\0' || *id++ != tolower((unsigned char)*word))
-			return false;
-		n++;
-	}
-	return n >= AGENT_START;
-}
-
 static bool is_agent(const json_t *document, const char *word)
 {
 	const char *id = json_string_value(json_object_get(document, "agent"));
 
 	return holds_text(document, "name", word) || holds_text(document, "code", word) ||
-	       (id != NULL && agent_begins(id, word));
+	       (id != NULL && id_start_of_agent(word, id, NULL));
 }
 
 const json_t *meant_agent(const json_t *list, const char *word)
